@@ -89,7 +89,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Completion:
-    """What an engine said. ``finish`` is ``"stop"`` for an end-of-turn token or stop string, ``"length"`` for the cap."""
+    """What an engine said; ``finish`` is ``"stop"`` for an end-of-turn token or stop string, ``"length"`` for the cap."""
 
     text: str
     token_ids: tuple[int, ...]
@@ -108,7 +108,7 @@ class TokenSequence:
 class TokenScores:
     """Natural-log probabilities of the scored tokens of one sequence.
 
-    ``logprobs`` [T] float32; ``topk_ids`` [T, K] int64 and ``topk_logprobs`` [T, K] float32, K = 0 if none were asked for.
+    ``logprobs`` [T] float32; ``topk_ids`` [T, K] int64, ``topk_logprobs`` [T, K] float32; K = 0 if none were asked for.
     """
 
     logprobs: FloatArray
@@ -155,7 +155,9 @@ class Verdict:
 class Verifier(Protocol):
     """Prompt, text and reference in, verdict out. Never evaluates the text as code; time-limited."""
 
-    def __call__(self, prompt: Chat, text: str, reference: str | None) -> Verdict: ...
+    def __call__(self, prompt: Chat, text: str, reference: str | None) -> Verdict:
+        """Judge ``text`` as an answer to ``prompt``."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,9 @@ class Refined:
 class Refiner(Protocol):
     """Rows in, rows out, one :class:`Refined` per input row and in its order; resumable."""
 
-    def __call__(self, rows: Iterable[Row]) -> Iterator[Refined]: ...
+    def __call__(self, rows: Iterable[Row]) -> Iterator[Refined]:
+        """Refine ``rows`` one by one."""
+        ...
 
 
 @dataclass
@@ -239,7 +243,7 @@ Outcome = Literal["A>B", "B>A", "tied", "underpowered"]
 
 @dataclass(frozen=True)
 class Comparison:
-    """``delta`` = mean(b) - mean(a) on the same items. ``discordant`` counts (a right and b wrong, a wrong and b right)."""
+    """``delta`` = mean(b) - mean(a) on the same items; ``discordant`` = (only a right, only b right)."""
 
     delta: Estimate
     p: float
