@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 __all__ = [
     "AssetError",
     "AssetMissing",
@@ -19,6 +22,7 @@ __all__ = [
     "StoreError",
     "TutelageError",
     "UnsafePathError",
+    "nearest",
 ]
 
 
@@ -102,3 +106,31 @@ class Interrupted(TutelageError):
     """The user asked to stop; everything needed to continue has been saved."""
 
     exit_code = 130
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that ``name`` was most likely meant to be, for "did you mean" in an error.
+
+    Compares without regard to case, and takes ``-`` and ``_`` for the same, by the ratio of matching characters
+    (Ratcliff and Obershelp); below 0.6 nothing is suggested.
+
+    Args:
+        name: what was written.
+        candidates: what could have been written.
+
+    Returns:
+        One of ``candidates``, or None when none is close.
+
+    Source: own derivation over ``difflib``.
+
+    Example:
+        >>> nearest("learning_rat", ["batch", "learning-rate"])
+        'learning-rate'
+        >>> nearest("xyz", ["batch"]) is None
+        True
+    """
+    folded: dict[str, str] = {}
+    for candidate in candidates:
+        folded.setdefault(candidate.casefold().replace("-", "_"), candidate)
+    close = difflib.get_close_matches(name.casefold().replace("-", "_"), folded, n=1, cutoff=0.6)
+    return folded[close[0]] if close else None
