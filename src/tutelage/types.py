@@ -89,7 +89,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Completion:
-    """What an engine said; ``finish`` is ``"stop"`` for an end-of-turn token or stop string, ``"length"`` for the cap."""
+    """What an engine said; ``finish`` is ``"stop"`` (end-of-turn token or stop string) or ``"length"`` (the cap)."""
 
     text: str
     token_ids: tuple[int, ...]

@@ -1,0 +1,26 @@
+"""Reading JSON documents that Tutelage wrote."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from tutelage.errors import DataError
+
+__all__ = ["read_json"]
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """The value in a JSON file.
+
+    Raises:
+        DataError: the file is missing, not UTF-8 or not JSON, named with the line.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError("the file is missing", where=os.fspath(path)) from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise DataError(f"not a JSON document: {error}", where=os.fspath(path)) from error

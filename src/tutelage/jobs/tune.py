@@ -1,0 +1,218 @@
+"""The main job: tune a model on a domain, and show what was gained and what was lost.
+
+Data, base measurement, refinement, then each arm (train, measure, save), then the report. Every phase leaves its result
+in the run folder; :func:`resume` picks up at the first one that is not done.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from tutelage import config as configuration
+from tutelage.errors import ConfigError, Interrupted
+from tutelage.io import write_json
+from tutelage.io.documents import read_json
+from tutelage.jobs.arms import ArmReporting, TrainedArm, train_arm
+from tutelage.jobs.interrupt import stop_requests
+from tutelage.jobs.measuring import Measurement, measure_model
+from tutelage.jobs.progress import TrainingProgress
+from tutelage.jobs.refining import refined_rows
+from tutelage.jobs.run_folder import RunFolder
+from tutelage.jobs.tune_config import TuneConfig
+from tutelage.jobs.tune_data import Prepared, prepare
+from tutelage.jobs.tune_report import write_report
+from tutelage.models.adapter import detach
+from tutelage.models.engine import TransformersEngine
+from tutelage.models.export import export
+from tutelage.models.loading import LoadedModel, load, set_threads
+from tutelage.store import Store
+from tutelage.training.methods import Method, method
+
+__all__ = ["TuneResult", "resume", "tune"]
+
+
+@dataclass(frozen=True)
+class TuneResult:
+    """Where the run is, and its report as a dictionary (the content of ``report.json``)."""
+
+    folder: Path
+    report: Mapping[str, Any]
+
+
+def tune(
+    resolved: configuration.Resolved[TuneConfig], out: Path, *, command: str, console: Console | None = None
+) -> TuneResult:
+    """Start a run in ``out`` and bring it to its report.
+
+    Args:
+        resolved: the configuration and where each value came from.
+        out: a new or empty folder.
+        command: the exact command, for the record.
+        console: for progress; None is silent.
+
+    Raises:
+        ConfigError: no training data named, or ``out`` holds something already.
+        Interrupted: the user asked to stop; :func:`resume` continues.
+    """
+    if not resolved.value.data.train:
+        raise ConfigError("no training data", where="data.train", hint="give a file with --data, or an embedded task")
+    toml = configuration.dump_toml(resolved.value)
+    folder = RunFolder.create(out, command=command, config_toml=toml, origins=resolved.origins)
+    return _run(folder, resolved.value, console or Console(quiet=True))
+
+
+def resume(out: Path, *, console: Console | None = None) -> TuneResult:
+    """Continue the run in ``out`` after a kill at any moment; a finished run only gets its report again.
+
+    Raises:
+        DataError: there is no run in ``out``.
+        ConfigError: the model or the data are not those the run was started with.
+    """
+    folder = RunFolder.open(out)
+    resolved = configuration.load(TuneConfig, out / "config.toml")
+    return _run(folder, resolved.value, console or Console(quiet=True))
+
+
+def _run(folder: RunFolder, config: TuneConfig, console: Console) -> TuneResult:
+    facts = folder.facts
+    with Store() as store, stop_requests(lambda text: console.print(f"[yellow]{text}[/]")) as should_stop:
+        store.ensure_run(facts["id"], "tune", folder.root, config, facts["command"], facts["created"])
+        store.update_run(facts["id"], status="running")
+        try:
+            report = _Tuning(folder, config, console, store, should_stop).run()
+        except Interrupted:
+            store.update_run(facts["id"], status="interrupted")
+            raise
+        except KeyboardInterrupt:
+            store.update_run(facts["id"], status="interrupted")
+            raise
+        except BaseException:
+            store.update_run(facts["id"], status="failed")
+            raise
+        store.update_run(facts["id"], status="done", summary=report["headline"])
+    return TuneResult(folder.root, report)
+
+
+class _Tuning:
+    """One pass over the phases of a run."""
+
+    def __init__(
+        self, folder: RunFolder, config: TuneConfig, console: Console, store: Store, should_stop: Callable[[], bool]
+    ) -> None:
+        self.folder, self.config, self.console, self.store, self.should_stop = folder, config, console, store, should_stop
+        self.threads = set_threads(config.run.threads)
+
+    def run(self) -> dict[str, Any]:
+        """Every phase in order."""
+        base = self._load()
+        data = self._step("reading the data", lambda: prepare(self.folder, self.config, base.tokenizer))
+        self._check_same(base, data)
+        engine = TransformersEngine(base, batch_size=self.config.run.batch_size)
+        measured = {"base": self._measure("base", engine, data, None)}
+        methods = [method(name) for name in self.config.arms]
+        answers = self._answers(base, engine, data, methods)
+        facts = {}
+        for arm in methods:
+            measured[arm.name], facts[arm.name] = self._arm(arm, base, answers[arm.answers], data, measured["base"])
+            if self.config.model.tune == "full":
+                base = self._load()  # its weights have been trained away
+        return self._step("writing the report", lambda: write_report(self.folder, self.config, base, measured, facts))
+
+    def _load(self) -> LoadedModel:
+        model = self.config.model
+        return self._step(
+            f"loading {model.name}",
+            lambda: load(
+                model.name,
+                dtype=model.dtype,
+                device=model.device,
+                trust_remote_code=model.trust_remote_code,
+                revision=model.revision,
+            ),
+        )
+
+    def _step(self, doing: str, work: Callable[[], Any]) -> Any:
+        if self.should_stop():
+            raise Interrupted("stopped as asked; everything needed to continue is saved", where=str(self.folder.root))
+        self.console.print(f"[dim]{doing} ...[/]")
+        return work()
+
+    def _check_same(self, base: LoadedModel, data: Prepared) -> None:
+        """A run goes on only with the weights and rows that it began with."""
+        file = self.folder.path("fingerprints.json")
+        now = {"model": base.weights_hash, "data": data.source_hash}
+        if not file.exists():
+            write_json(file, now)
+            return
+        before = read_json(file)
+        changed = [f"{key}: was {before[key][:12]}, is {now[key][:12]}" for key in now if before[key] != now[key]]
+        if changed:
+            raise ConfigError(
+                f"not the run's own inputs: {'; '.join(changed)}",
+                where=str(self.folder.root),
+                hint="bring the original model and data back, or start a new run",
+            )
+
+    def _measure(self, name: str, engine: TransformersEngine, data: Prepared, base: Measurement | None) -> Measurement:
+        def work() -> Measurement:
+            return measure_model(self.folder, name, engine, data.test, self.config.measure, base)
+
+        measurement: Measurement = self._step(f"measuring {name}", work)
+        for scores in measurement.scores.values():
+            self.store.add_scores(self.folder.facts["id"], name, scores)
+        return measurement
+
+    def _answers(
+        self, base: LoadedModel, engine: TransformersEngine, data: Prepared, methods: Sequence[Method]
+    ) -> dict[str, list[Any]]:
+        answers = {"original": data.train}
+        wanted = {m.answers for m in methods} - {"original"}
+        if wanted and self.config.refine.enabled:
+            refine = lambda: refined_rows(self.folder, self.config, base, engine, data.train, self.should_stop)  # noqa: E731
+            answers["refined"] = self._step("refining the answers", refine)
+        elif wanted:
+            answers["refined"] = data.train
+        return answers
+
+    def _arm(
+        self, arm: Method, base: LoadedModel, rows: Sequence[Any], data: Prepared, base_measured: Measurement
+    ) -> tuple[Measurement, dict[str, Any]]:
+        """Train, measure and save one arm; a finished arm is only read."""
+        if all(self.folder.is_done(phase) for phase in (f"train-{arm.name}", f"measure-{arm.name}", f"save-{arm.name}")):
+            return Measurement.read(self.folder, arm.name), self.folder.phase(f"train-{arm.name}", dict)
+        trained = self._train(arm, base, rows)
+        facts = self.folder.phase(f"train-{arm.name}", lambda: trained.facts)
+        engine = TransformersEngine(trained.loaded, batch_size=self.config.run.batch_size)
+        measured = self._measure(arm.name, engine, data, base_measured)
+        saved = self.folder.phase(f"save-{arm.name}", lambda: self._save(arm, trained))
+        self.console.print(f"  saved {saved['adapter'] or saved['model']}, checked against the trained model")
+        if self.config.model.tune == "lora":
+            detach(trained.loaded)
+        return measured, facts
+
+    def _train(self, arm: Method, base: LoadedModel, rows: Sequence[Any]) -> TrainedArm:
+        def work() -> TrainedArm:
+            with TrainingProgress(self.console, arm.name, self.folder, self.store) as progress:
+                reporting = ArmReporting(progress.start, self.should_stop)
+                trained = train_arm(base, arm, rows, self.config, self.folder.path("arms", arm.name, "checkpoints"), reporting)
+            return trained
+
+        trained: TrainedArm = self._step(f"training {arm.name}: {arm.summary}", work)
+        return trained
+
+    def _save(self, arm: Method, trained: TrainedArm) -> dict[str, Any]:
+        """Export; only the main arm gets merged weights."""
+        target = self.folder.path("model") if arm.name == self.config.method else self.folder.path("arms", arm.name, "model")
+        if target.exists():  # left by a killed process, before the phase was marked done
+            shutil.rmtree(target)
+        exported = export(trained.loaded, target, merged=arm.name == self.config.method)
+        for name in ("adapter", "merged"):
+            if (target / name).exists():
+                self.store.add_artifact(self.folder.facts["id"], f"{arm.name}/{name}", target / name, "")
+        return exported

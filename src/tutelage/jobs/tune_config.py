@@ -1,0 +1,112 @@
+"""The configuration of ``tutelage tune``: one strict TOML file, every value with a default and an origin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tutelage.errors import ConfigError
+from tutelage.training.methods import method
+from tutelage.training.settings import BalanceSettings, DistillSettings, RolloutSettings, TrainSettings
+
+__all__ = ["DataConfig", "MeasureConfig", "ModelConfig", "RefineConfig", "RunConfig", "TuneConfig"]
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Which model, and which of its weights may change."""
+
+    name: str = field(
+        default="smollm2-135m-instruct", metadata={"help": "a folder, a Hub id, or the name of an embedded model"}
+    )
+    revision: str | None = field(default=None, metadata={"help": "Hub revision to pin"})
+    tune: Literal["lora", "full"] = field(default="lora", metadata={"help": "a LoRA adapter, or all parameters"})
+    lora_rank: int = 16
+    lora_alpha: int = 32
+    lora_dropout: float = 0.0
+    lora_targets: str = field(default="all-linear", metadata={"help": "all-linear, or module names separated by commas"})
+    lora_layers: str = field(default="all", metadata={"help": "all, last-third, or layer numbers separated by commas"})
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    device: str = "auto"
+    trust_remote_code: bool = field(default=False, metadata={"help": "run code that comes with the model; recorded"})
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """The supervision."""
+
+    train: str = field(default="", metadata={"help": "file or folder of training rows, or an embedded task"})
+    test: str | None = field(default=None, metadata={"help": "file of test rows; default: held out from train"})
+    test_fraction: float = field(default=0.1, metadata={"help": "share of the rows held out when no test file is given"})
+    max_test_rows: int = field(default=200, metadata={"help": "test rows measured, chosen by hash"})
+    max_train_rows: int = field(default=0, metadata={"help": "training rows used, chosen by hash; 0 = all"})
+    prompt_column: str | None = None
+    completion_column: str | None = None
+    system: str | None = field(default=None, metadata={"help": "system turn put before prompts that have none"})
+    max_tokens: int = field(default=1024, metadata={"help": "rows longer than this (prompt + answer) are set aside"})
+    drop_overlap: bool = field(default=True, metadata={"help": "remove training rows that stand in the test split too"})
+
+
+@dataclass(frozen=True)
+class RefineConfig:
+    """Stage 1: make the answers sound like the model's own, and keep only faithful ones."""
+
+    enabled: bool = True
+    rewriter: str = field(default="self", metadata={"help": "self, a model, or openai:URL#model"})
+    fuser: str = field(default="rule", metadata={"help": "rule, self, a model, or openai:URL#model"})
+    judges: list[str] = field(default_factory=lambda: ["rule", "cosine"])
+    encoder: str = "all-minilm-l6-v2"
+    tau: float = field(default=0.8, metadata={"help": "least cosine between answer and rewrite"})
+    compare: Literal["auto", "answer", "question+answer"] = "auto"
+    rounds: int = 3
+    accept: float = field(default=0.8, metadata={"help": "mean judge score that ends the rounds early"})
+    temperature: float = 0.0
+    max_new_tokens: int = 128
+    instructions: str = field(default="", metadata={"help": "a hint in your words for how answers should sound"})
+
+
+@dataclass(frozen=True)
+class MeasureConfig:
+    """What is measured before and after, on the same items."""
+
+    metric: Literal["auto", "choice", "short_answer", "number", "free_text"] = "auto"
+    retention: Literal["smoke", "quick", "standard", "full", "off"] = "standard"
+    max_new_tokens: int = field(default=64, metadata={"help": "longest answer on the domain test set"})
+    smallest_effect: float = field(default=0.02, metadata={"help": "change that would matter to you; decides 'underpowered'"})
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """The run itself."""
+
+    seed: int = 0
+    threads: int = field(default=0, metadata={"help": "CPU threads; 0 = all physical cores"})
+    batch_size: int = field(default=16, metadata={"help": "sequences generated or scored together"})
+
+
+@dataclass(frozen=True)
+class TuneConfig:
+    """Everything ``tutelage tune`` needs."""
+
+    method: Literal["raft", "sft", "sdft", "opd"] = "raft"
+    compare_with: list[str] = field(default_factory=list, metadata={"help": "further methods to train and report beside"})
+    model: ModelConfig = field(default_factory=ModelConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    refine: RefineConfig = field(default_factory=RefineConfig)
+    train: TrainSettings = field(default_factory=TrainSettings)
+    rollout: RolloutSettings = field(default_factory=RolloutSettings)
+    distill: DistillSettings = field(default_factory=DistillSettings)
+    balance: BalanceSettings = field(default_factory=BalanceSettings)
+    measure: MeasureConfig = field(default_factory=MeasureConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+
+    def __post_init__(self) -> None:
+        for name in self.compare_with:
+            method(name)
+        if not 0 < self.data.test_fraction < 1:
+            raise ConfigError("data.test_fraction must lie between 0 and 1", where="data.test_fraction")
+
+    @property
+    def arms(self) -> list[str]:
+        """The methods to train, the main one first, each once."""
+        return list(dict.fromkeys([self.method, *self.compare_with]))

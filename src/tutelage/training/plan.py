@@ -1,0 +1,85 @@
+"""Which rows make up which optimizer step: a pure function of the seed, so that resuming needs no sampler state."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tutelage.errors import ConfigError, DataError
+from tutelage.seeds import derive
+
+__all__ = ["StepPlan", "micro_batches"]
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """Rows of every optimizer step.
+
+    The rows are reshuffled for each epoch and read as one endless stream, ``batch_size`` at a time; a step that
+    crosses the end of an epoch goes on with the next one, so every step has the same number of rows.
+    ``len`` is the number of steps; ``plan[s]`` the row indices of step ``s``. ``start`` shifts the numbering: a
+    resumed run sees only what is left.
+    """
+
+    rows: int
+    batch_size: int
+    steps: int
+    seed: int
+    start: int = 0
+
+    def __post_init__(self) -> None:
+        if self.rows < 1:
+            raise DataError("there is nothing to train on", hint="every row was rejected or held out; see rejected.jsonl")
+        if self.steps < 1:
+            raise ConfigError("a run needs at least one step", where="train.max_steps")
+
+    @classmethod
+    def of(cls, rows: int, *, batch_size: int, epochs: float, max_steps: int, seed: int) -> StepPlan:
+        """Plan ``max_steps`` steps, or as many as ``epochs`` passes need (rounded up)."""
+        steps = max_steps or math.ceil(rows * epochs / batch_size)
+        return cls(rows, batch_size, steps, seed)
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def epoch_order(self, epoch: int) -> np.ndarray:
+        """Permutation of the rows in ``epoch``."""
+        return np.random.default_rng(derive(self.seed, "epoch", epoch)).permutation(self.rows)
+
+    def __getitem__(self, step: int) -> list[int]:
+        if not 0 <= step < self.steps:
+            raise IndexError(step)
+        first = (step + self.start) * self.batch_size
+        positions = range(first, first + self.batch_size)
+        orders = {epoch: self.epoch_order(epoch) for epoch in {p // self.rows for p in positions}}
+        return [int(orders[p // self.rows][p % self.rows]) for p in positions]
+
+
+def micro_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
+    """Cut a batch into groups of similar length whose padded size stays within ``budget`` tokens.
+
+    Longest first, so that the peak of memory comes at the first group. A sequence longer than the budget gets a group
+    of its own.
+
+    Args:
+        lengths: tokens of each sequence.
+        budget: most ``group size * longest`` tokens in one group.
+
+    Returns:
+        Groups of indices into ``lengths``; together they hold each index once.
+
+    Example:
+        >>> micro_batches([3, 10, 4, 9], 20)
+        [[1, 3], [2, 0]]
+    """
+    order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
+    groups: list[list[int]] = []
+    for index in order:
+        if groups and (len(groups[-1]) + 1) * lengths[groups[-1][0]] <= budget:
+            groups[-1].append(index)
+        else:
+            groups.append([index])
+    return groups
