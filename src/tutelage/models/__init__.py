@@ -1,0 +1,37 @@
+"""Models and the engines that speak and score with them.
+
+Names are resolved on first use: PEFT and sentence-transformers take seconds to import and most callers need neither.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+_PUBLIC = {
+    "LoadedModel": "loading",
+    "Rollout": "rollout",
+    "TransformersEngine": "engine",
+    "load": "loading",
+    "sample": "rollout",
+}
+
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(import_module(f"tutelage.models.{_PUBLIC[name]}"), name)
+    raise AttributeError(f"module 'tutelage.models' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+if TYPE_CHECKING:
+    from tutelage.models.engine import TransformersEngine as TransformersEngine
+    from tutelage.models.loading import LoadedModel as LoadedModel
+    from tutelage.models.loading import load as load
+    from tutelage.models.rollout import Rollout as Rollout
+    from tutelage.models.rollout import sample as sample

@@ -1,0 +1,253 @@
+"""Load a causal language model with its tokenizer, safely and ready for batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from tutelage.errors import ModelError, RangeError
+from tutelage.models.source import (
+    ModelSource,
+    check_model_folder,
+    find_source,
+    read_json_object,
+    weight_files,
+    weights_hash,
+)
+
+__all__ = ["FALLBACK_TEMPLATE", "DtypeName", "LoadedModel", "choose_device", "choose_dtype", "load", "set_threads"]
+
+DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
+
+FALLBACK_TEMPLATE = (
+    "{% for message in messages %}{{ message['role'] | capitalize }}:\n{{ message['content'] }}"
+    "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}\n\n{% endfor %}"
+    "{% if add_generation_prompt %}Assistant:\n{% endif %}"
+)
+"""Used for models without a chat template: ``User:``, newline, text; an answer ends with the end-of-text token."""
+
+_PAD_NAMES = ("<|endoftext|>", "<pad>", "<|pad|>", "[PAD]", "<|finetune_right_pad_id|>", "<|reserved_special_token_0|>")
+
+
+@dataclass
+class LoadedModel:
+    """A causal LM in evaluation mode with its tokenizer.
+
+    ``source`` is ``"folder"``, ``"asset"`` or ``"hub"``; ``revision`` the Hub commit, if there is one; ``notes`` what
+    was decided while loading and belongs in a report; ``folder`` where the files lie; ``files`` those with weights.
+    """
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    name: str
+    source: str
+    revision: str | None
+    folder: Path
+    files: tuple[Path, ...]
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def weights_hash(self) -> str:
+        """SHA-256 over the weight files as they are on the first call: about 2 s for each GB, so only when needed."""
+        return weights_hash(self.files)
+
+
+def load(
+    name_or_path: str,
+    *,
+    dtype: DtypeName = "auto",
+    device: str = "auto",
+    trust_remote_code: bool = False,
+    revision: str | None = None,
+    download: bool | None = None,
+) -> LoadedModel:
+    """Load a model from a folder, an embedded asset or the Hub's cache.
+
+    Only safetensors weights are read and no code from the model's repository runs unless ``trust_remote_code`` is
+    set. A folder with an adapter instead of a model is loaded on its base model.
+
+    Args:
+        name_or_path: model folder, adapter folder, name of an embedded model, or Hub id.
+        dtype: compute type; ``"auto"`` is float32 on CPU and MPS, bfloat16 on CUDA devices that have it.
+        device: ``"auto"`` (CUDA, then MPS, then CPU) or a torch device.
+        trust_remote_code: execute Python code that the model brings along.
+        revision: commit, tag or branch of a Hub model.
+        download: whether the Hub may be asked for what is not in the cache; None reads ``TUTELAGE_DOWNLOAD``.
+
+    Returns:
+        The model in evaluation mode; its tokenizer pads on the left, has a chat template and, where the vocabulary
+        allows it, a pad token that does not end a turn.
+
+    Raises:
+        ModelError: the model cannot be found or loaded; the hint says what to do.
+        AssetMissing: an embedded model that is not installed.
+
+    Example:
+        >>> loaded = load("smollm2-135m-instruct")  # doctest: +SKIP
+    """
+    source = find_source(name_or_path, revision=revision, download=download)
+    options: dict[str, Any] = {"dtype": dtype, "device": device, "trust_remote_code": trust_remote_code}
+    if (source.folder / "adapter_config.json").is_file() and not (source.folder / "config.json").is_file():
+        return _load_adapter(source, options)
+    files = check_model_folder(source.folder, trust_remote_code=trust_remote_code)
+    tokenizer = _load_tokenizer(source.folder, trust_remote_code=trust_remote_code)
+    model, notes = _load_weights(source.folder, options)
+    notes += _prepare(model, tokenizer, str(source.folder))
+    return LoadedModel(
+        model, tokenizer, source.name, source.kind, source.revision, source.folder, tuple(files), tuple(notes)
+    )
+
+
+def _load_tokenizer(folder: Path, *, trust_remote_code: bool) -> PreTrainedTokenizerBase:
+    try:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=trust_remote_code, padding_side="left"
+        )
+    except Exception as error:  # the tokenizers library raises bare Exception for a damaged file
+        raise ModelError(
+            f"the tokenizer cannot be loaded: {error}", where=str(folder), hint="copy the base model's tokenizer files"
+        ) from error
+    return tokenizer
+
+
+def _load_weights(folder: Path, options: dict[str, Any]) -> tuple[PreTrainedModel, list[str]]:
+    device = choose_device(options["device"])
+    dtype = choose_dtype(options["dtype"], device)
+    try:
+        model, info = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=dtype,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=options["trust_remote_code"],
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, ImportError) as error:
+        raise ModelError(
+            f"transformers cannot load this as a causal language model: {error}",
+            where=str(folder),
+            hint="check config.json (model_type, architectures) and that the weights belong to it",
+        ) from error
+    if info["missing_keys"]:
+        missing = sorted(info["missing_keys"])
+        raise ModelError(
+            f"the weights lack {len(missing)} tensors that the model needs, such as {missing[0]}",
+            where=str(folder),
+            hint="they would start at random; save the whole model, or check that config.json belongs to the weights",
+        )
+    notes = [f"{len(info['unexpected_keys'])} tensors of the file are not used"] if info["unexpected_keys"] else []
+    return model.to(device).eval(), notes
+
+
+def _load_adapter(source: ModelSource, options: dict[str, Any]) -> LoadedModel:
+    from peft import PeftModel  # inside: PEFT takes seconds to import and few models are adapters
+
+    base_name = read_json_object(source.folder / "adapter_config.json").get("base_model_name_or_path")
+    if not base_name:
+        raise ModelError("the adapter does not name its base model", where=str(source.folder / "adapter_config.json"))
+    files = weight_files(source.folder, index="adapter_model.safetensors.index.json")
+    base = load(str(base_name), **options)
+    model = PeftModel.from_pretrained(base.model, str(source.folder)).eval()
+    return LoadedModel(
+        model,
+        base.tokenizer,
+        source.name,
+        source.kind,
+        source.revision,
+        source.folder,
+        (*base.files, *files),
+        (*base.notes, f"adapter on {base.name}"),
+    )
+
+
+def _prepare(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, where: str) -> list[str]:
+    rows = model.get_input_embeddings().weight.shape[0]
+    if len(tokenizer) > rows:
+        raise ModelError(
+            f"the tokenizer has {len(tokenizer)} tokens but the model only {rows} embeddings",
+            where=where,
+            hint="the tokenizer belongs to another model, or tokens were added without resizing the embeddings",
+        )
+    notes = []
+    if tokenizer.eos_token_id is None:
+        ids = model.generation_config.eos_token_id if model.generation_config else None
+        first = ids[0] if isinstance(ids, list) and ids else ids
+        if first is None:
+            raise ModelError("the tokenizer has no end-of-text token", where=where, hint="set eos_token")
+        tokenizer.eos_token = tokenizer.convert_ids_to_tokens(first)
+    if tokenizer.chat_template is None:
+        tokenizer.chat_template = FALLBACK_TEMPLATE
+        notes.append("the model has no chat template; turns are written as 'User:' and 'Assistant:' lines")
+    notes += _choose_pad(model, tokenizer)
+    return notes
+
+
+def _choose_pad(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[str]:
+    """Choose a pad token that does not end a turn, among those the vocabulary already has."""
+    if tokenizer.pad_token_id is not None and tokenizer.pad_token_id != tokenizer.eos_token_id:
+        return []
+    vocabulary = tokenizer.get_vocab()
+    candidates = [tokenizer.unk_token, *_PAD_NAMES, tokenizer.bos_token]
+    for token in candidates:
+        if token in vocabulary and vocabulary[token] != tokenizer.eos_token_id:
+            tokenizer.pad_token = token
+            if model.generation_config is not None:
+                model.generation_config.pad_token_id = vocabulary[token]
+            return [f"the pad token is {token!r}, because padding with the end-of-turn token would hide it in training"]
+    tokenizer.pad_token = tokenizer.eos_token
+    return ["the vocabulary has no other special token to pad with than the end-of-text token"]
+
+
+def choose_device(device: str = "auto") -> torch.device:
+    """The device of that name; ``"auto"`` is CUDA, else MPS, else CPU.
+
+    Raises:
+        ModelError: no such device here.
+    """
+    if device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        raise ModelError(f"there is no device {device!r} here: {error}", hint="use --device cpu or auto") from error
+    return chosen
+
+
+def choose_dtype(dtype: DtypeName, device: torch.device) -> torch.dtype:
+    """The compute type of that name.
+
+    ``"auto"`` is bfloat16 on CUDA devices that compute in it and float32 everywhere else: on most CPUs bfloat16 is
+    several times slower, and one type on all of them keeps their results comparable.
+
+    Raises:
+        RangeError: not one of auto, float32, bfloat16, float16.
+    """
+    if dtype == "auto":
+        fast = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if fast else torch.float32
+    names = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    if dtype not in names:
+        raise RangeError(f"unknown dtype {dtype!r}", hint=f"use auto, {', '.join(names)}")
+    return names[dtype]
+
+
+def set_threads(n: int) -> int:
+    """Let torch compute with ``n`` threads; returns how many it had.
+
+    Raises:
+        RangeError: ``n`` is below 1.
+    """
+    if n < 1:
+        raise RangeError(f"{n} threads cannot compute anything", hint="give at least 1")
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    return before
