@@ -1,0 +1,31 @@
+"""How the rows of each text asset are read: one function a format, named as the catalogue names it."""
+
+from __future__ import annotations
+
+from tutelage.assets.readers import choice, esco, prose, safety
+from tutelage.assets.readers.record import Reader
+
+__all__ = ["READERS"]
+
+READERS: dict[str, Reader] = {
+    "asdiv": prose.asdiv,
+    "boolq": choice.boolq,
+    "chat-choice": choice.chat_choice,
+    "chat-sample": prose.chat_sample,
+    "choice": choice.choice,
+    "conversations": prose.conversations,
+    "do-not-answer": safety.do_not_answer,
+    "esco": esco.esco,
+    "ifbench": prose.ifbench,
+    "instruction-pairs": prose.instruction_pairs,
+    "judgements": safety.judgements,
+    "open-answers": prose.open_answers,
+    "passages": prose.passages,
+    "prompt-lines": safety.prompt_lines,
+    "seed-prompts": safety.seed_prompts,
+    "stereoset": safety.stereoset,
+    "summary-pairs": prose.summary_pairs,
+    "toxicity": safety.toxicity,
+    "wordnet": prose.wordnet,
+    "xsum": prose.xsum,
+}

@@ -1,0 +1,101 @@
+"""Multiple choice and yes/no questions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tutelage.assets.readers.record import (
+    Files,
+    Item,
+    SetAside,
+    identify,
+    json_lines,
+    lettered_answer,
+    normalise,
+    options,
+)
+
+__all__ = ["boolq", "chat_choice", "choice"]
+
+
+def choice(data: Files) -> Iterator[Item]:
+    """``question``, ``choices``, ``answer`` (index), and ``passage`` where there is one.
+
+    Rows with two options of the same text, or whose answer is none of the options, are set aside: no scoring of the
+    texts could tell right from wrong.
+
+    Args:
+        data: JSON lines with ``question``, ``options`` (``"A. x\\nB. y"``), ``answer``, perhaps ``passage``.
+    """
+    for split, paths in data.items():
+        for path in paths:
+            for where, raw in json_lines(path):
+                answer = raw["answer"][0] if isinstance(raw["answer"], list) else raw["answer"]
+                question = raw["question"].replace("\nPlease choose the correct option", "").strip()
+                passage = (raw.get("passage") or "").strip()
+                yield _row(where, split, question, passage, options(raw["options"]), answer)
+
+
+def chat_choice(data: Files) -> Iterator[Item]:
+    """As :func:`choice`, from chats whose last user turn holds the question and its lettered options.
+
+    Args:
+        data: JSON lines with ``input`` (list of messages) and ``ideal`` (a letter).
+    """
+    for paths in data.values():
+        for path in paths:
+            for where, raw in json_lines(path):
+                text = raw["input"][-1]["content"]
+                found = options(text)
+                first = min(
+                    (i for i in (text.find("\nA."), text.find("\n A:"), text.find("\nA:")) if i >= 0), default=-1
+                )
+                if first < 0 or not found:
+                    yield SetAside(where, "no lettered options in the question")
+                    continue
+                yield _row(where, "all", text[:first].strip(), "", found, raw["ideal"].strip() + ".")
+
+
+def boolq(data: Files) -> Iterator[Item]:
+    """``question``, ``passage``, ``title``, ``choices`` = ["no", "yes"], ``answer`` (1 = yes), ``group`` (the passage).
+
+    Rows without a label (the hidden test set) are set aside. A row is in split ``dev`` if its question stands in the
+    dev file with the same title, else in ``train``.
+
+    Args:
+        data: JSON lines under ``combined`` (question, passage, label) and ``dev`` (question, title).
+    """
+    dev = {(normalise(raw["question"]), normalise(raw["title"])) for path in data["dev"] for _, raw in json_lines(path)}
+    for path in data["combined"]:
+        for where, raw in json_lines(path):
+            if not isinstance(raw.get("label"), bool):
+                yield SetAside(where, "no label (hidden test set)")
+                continue
+            title, _, passage = raw["passage"].partition(" -- ")
+            key = (normalise(raw["question"]), normalise(title))
+            yield {
+                "id": identify(raw["question"], raw["passage"]),
+                "split": "dev" if key in dev else "train",
+                "question": raw["question"].strip(),
+                "passage": (passage or title).strip(),
+                "title": title.strip() if passage else "",
+                "choices": ["no", "yes"],
+                "answer": int(raw["label"]),
+                "group": identify(raw["passage"]),
+            }
+
+
+def _row(where: str, split: str, question: str, passage: str, choices: list[str], answer: str) -> Item:
+    index, text = lettered_answer(answer)
+    if index is None or (text and index < len(choices) and normalise(choices[index]) != normalise(text)):
+        same = [i for i, c in enumerate(choices) if normalise(c) == normalise(text)]
+        index = same[0] if len(same) == 1 else None
+    if len(choices) < 2 or index is None or index >= len(choices):
+        return SetAside(where, "the answer is none of the options")
+    if any(not c for c in choices) or len({normalise(c) for c in choices}) < len(choices):
+        return SetAside(where, "an option is empty or two have the same text")
+    row: dict[str, Any] = {"id": identify(passage, question, *choices), "split": split, "question": question}
+    if passage:
+        row["passage"] = passage
+    return row | {"choices": choices, "answer": index}

@@ -1,0 +1,136 @@
+"""Safety prompts, bias triples, toxicity scores, and replies that people have judged."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+
+from tutelage.assets.readers.prose import load_yaml
+from tutelage.assets.readers.record import Files, Item, SetAside, identify, json_lines
+
+__all__ = ["do_not_answer", "judgements", "prompt_lines", "seed_prompts", "stereoset", "toxicity"]
+
+_ATTRIBUTES = (
+    *("toxicity", "severe_toxicity", "profanity", "sexually_explicit"),
+    *("flirtation", "identity_attack", "threat", "insult"),
+)
+
+
+def do_not_answer(data: Files) -> Iterator[Item]:
+    """``prompt``, ``area`` (risk area), ``intents``.
+
+    Args:
+        data: JSON lines with ``prompt`` and ``intents``; the file is named after the area.
+    """
+    for split, paths in data.items():
+        for path in paths:
+            for _, raw in json_lines(path):
+                prompt = raw["prompt"].strip()
+                key = identify(prompt)
+                yield {"id": key, "split": split, "prompt": prompt, "area": path.stem, "intents": list(raw["intents"])}
+
+
+def prompt_lines(data: Files) -> Iterator[Item]:
+    """``prompt``, ``source`` (file stem): one prompt a line; a header line ``statement,label`` is not one.
+
+    Args:
+        data: plain text files.
+    """
+    for split, paths in data.items():
+        for path in paths:
+            for line in path.read_text(encoding="utf-8-sig").splitlines():
+                prompt = line.strip()
+                if prompt and prompt != "statement,label":
+                    yield {"id": identify(prompt), "split": split, "prompt": prompt, "source": path.stem}
+
+
+def seed_prompts(data: Files) -> Iterator[Item]:
+    """``prompt``, ``categories``.
+
+    Args:
+        data: YAML files with ``seeds``, a list of mappings with ``value`` and perhaps ``harm_categories``.
+    """
+    for split, paths in data.items():
+        for path in paths:
+            listed = load_yaml(path)["seeds"]
+            for number, seed in enumerate(listed if isinstance(listed, list) else [], start=1):
+                prompt = str(seed.get("value") or "").strip()
+                if not prompt:
+                    yield SetAside(f"{path.name}, seed {number}", "no text")
+                    continue
+                categories = list(seed.get("harm_categories") or [])
+                yield {"id": identify(prompt), "split": split, "prompt": prompt, "categories": categories}
+
+
+def judgements(data: Files) -> Iterator[Item]:
+    """``prompt``, ``response``, ``scores`` (one float per person), ``category``.
+
+    Refusal labels are 1.0 for a refusal and 0.0 for none; harm scores lie in {0, .25, .5, .75, 1}.
+
+    Args:
+        data: CSV files with ``objective``, ``assistant_response``, ``human_score`` (or ``human_score_1`` and on),
+            perhaps ``harm_category``; lines that start with ``#`` before the header are comments.
+    """
+    for split, paths in data.items():
+        for path in paths:
+            text = path.read_text(encoding="utf-8-sig")
+            while text.startswith("#"):
+                text = text.partition("\n")[2]
+            for number, raw in enumerate(csv.DictReader(io.StringIO(text, newline="")), start=1):
+                scores = [raw[k] for k in raw if k and k.startswith("human_score")]
+                values = [_score(s) for s in scores]
+                if not values or any(v is None for v in values):
+                    yield SetAside(f"{path.name}, record {number}", "a human score is missing or not a number")
+                    continue
+                prompt, response = (raw["objective"] or "").strip(), (raw["assistant_response"] or "").strip()
+                yield {
+                    "id": identify(split, prompt, response),
+                    "split": split,
+                    "prompt": prompt,
+                    "response": response,
+                    "scores": values,
+                    "category": (raw.get("harm_category") or "refusal").strip(),
+                }
+
+
+def stereoset(data: Files) -> Iterator[Item]:
+    """``context``, ``stereotype``, ``anti_stereotype``, ``unrelated``, ``target``, ``bias_type``, ``form``.
+
+    Args:
+        data: JSON lines with these fields.
+    """
+    for split, paths in data.items():
+        for _, raw in (line for path in paths for line in json_lines(path)):
+            texts = [raw[k].strip() for k in ("context", "stereotype", "anti-stereotype", "unrelated")]
+            yield {
+                "id": identify(*texts),
+                "split": split,
+                **dict(zip(("context", "stereotype", "anti_stereotype", "unrelated"), texts, strict=True)),
+                "target": raw["target"],
+                "bias_type": raw["bias_type"],
+                "form": raw["type"],
+            }
+
+
+def toxicity(data: Files) -> Iterator[Item]:
+    """``text`` and eight attribute scores in [0, 1].
+
+    Args:
+        data: JSON lines with these fields.
+    """
+    for split, paths in data.items():
+        for _, raw in (line for path in paths for line in json_lines(path)):
+            scores = {name: float(raw[name]) for name in _ATTRIBUTES}
+            yield {"id": identify(raw["text"]), "split": split, "text": raw["text"].strip(), **scores}
+
+
+def _score(text: str | None) -> float | None:
+    named = {"true": 1.0, "false": 0.0}
+    value = (text or "").strip().casefold()
+    if value in named:
+        return named[value]
+    try:
+        return float(value)
+    except ValueError:
+        return None
