@@ -8,7 +8,7 @@ from typing import Any
 from tutelage.assets.catalogue import Asset, get
 from tutelage.assets.location import files
 from tutelage.assets.readers import READERS
-from tutelage.assets.readers.record import Files, SetAside
+from tutelage.assets.readers.record import Files, SetAside, identify
 from tutelage.errors import AssetError, DataError
 
 __all__ = ["AssetRows", "load", "read", "rows"]
@@ -87,10 +87,12 @@ def read(asset: Asset, data: Files) -> AssetRows:
         for item in reader(data):
             if isinstance(item, SetAside):
                 aside.append(item)
-            elif item["id"] in kept:
-                aside.append(SetAside(str(item["id"]), "the same text as an earlier row"))
+                continue
+            key = identify(*item.key)
+            if key in kept:
+                aside.append(SetAside(item.where, "the same text as an earlier row"))
             else:
-                kept[item["id"]] = item
+                kept[key] = {"id": key, "split": item.split, **item.columns}
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise DataError(
             f"the files are not as expected: {type(error).__name__}: {error}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tutelage.assets.readers import choice, esco, prose, safety
+from tutelage.assets.readers import choice, dialogue, esco, prose, safety, wordnet
 from tutelage.assets.readers.record import Reader
 
 __all__ = ["READERS"]
@@ -11,13 +11,13 @@ READERS: dict[str, Reader] = {
     "asdiv": prose.asdiv,
     "boolq": choice.boolq,
     "chat-choice": choice.chat_choice,
-    "chat-sample": prose.chat_sample,
+    "chat-sample": dialogue.chat_sample,
     "choice": choice.choice,
-    "conversations": prose.conversations,
+    "conversations": dialogue.conversations,
     "do-not-answer": safety.do_not_answer,
     "esco": esco.esco,
-    "ifbench": prose.ifbench,
-    "instruction-pairs": prose.instruction_pairs,
+    "ifbench": dialogue.ifbench,
+    "instruction-pairs": dialogue.instruction_pairs,
     "judgements": safety.judgements,
     "open-answers": prose.open_answers,
     "passages": prose.passages,
@@ -26,6 +26,6 @@ READERS: dict[str, Reader] = {
     "stereoset": safety.stereoset,
     "summary-pairs": prose.summary_pairs,
     "toxicity": safety.toxicity,
-    "wordnet": prose.wordnet,
+    "wordnet": wordnet.wordnet,
     "xsum": prose.xsum,
 }

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from tutelage.assets.readers.record import (
     Files,
     Item,
+    Record,
     SetAside,
     identify,
     json_lines,
     lettered_answer,
     normalise,
     options,
+    split_lines,
 )
+
+_FIRST_OPTION = re.compile(r"\n\s*A[.:]")
 
 __all__ = ["boolq", "chat_choice", "choice"]
 
@@ -28,13 +33,13 @@ def choice(data: Files) -> Iterator[Item]:
     Args:
         data: JSON lines with ``question``, ``options`` (``"A. x\\nB. y"``), ``answer``, perhaps ``passage``.
     """
-    for split, paths in data.items():
-        for path in paths:
-            for where, raw in json_lines(path):
-                answer = raw["answer"][0] if isinstance(raw["answer"], list) else raw["answer"]
-                question = raw["question"].replace("\nPlease choose the correct option", "").strip()
-                passage = (raw.get("passage") or "").strip()
-                yield _row(where, split, question, passage, options(raw["options"]), answer)
+    for split, where, raw in split_lines(data):
+        answer = raw["answer"][0] if isinstance(raw["answer"], list) else raw["answer"]
+        question = raw["question"].replace("\nPlease choose the correct option", "").strip()
+        choices = options(raw["options"])
+        if "?" not in question and choices and choices[-1].endswith("?") and not any("?" in c for c in choices[:-1]):
+            question, choices[-1] = f"{question}?", choices[-1].removesuffix("?").strip()  # it stood after the options
+        yield _row(where, split, question, (raw.get("passage") or "").strip(), choices, answer)
 
 
 def chat_choice(data: Files) -> Iterator[Item]:
@@ -43,18 +48,14 @@ def chat_choice(data: Files) -> Iterator[Item]:
     Args:
         data: JSON lines with ``input`` (list of messages) and ``ideal`` (a letter).
     """
-    for paths in data.values():
-        for path in paths:
-            for where, raw in json_lines(path):
-                text = raw["input"][-1]["content"]
-                found = options(text)
-                first = min(
-                    (i for i in (text.find("\nA."), text.find("\n A:"), text.find("\nA:")) if i >= 0), default=-1
-                )
-                if first < 0 or not found:
-                    yield SetAside(where, "no lettered options in the question")
-                    continue
-                yield _row(where, "all", text[:first].strip(), "", found, raw["ideal"].strip() + ".")
+    for split, where, raw in split_lines(data):
+        text = raw["input"][-1]["content"]
+        opening = _FIRST_OPTION.search(text)
+        if opening is None:
+            yield SetAside(where, "no lettered options in the question")
+            continue
+        question, choices = text[: opening.start()].strip(), options(text[opening.start() :])
+        yield _row(where, split, question, "", choices, f"{raw['ideal'].strip()}.")
 
 
 def boolq(data: Files) -> Iterator[Item]:
@@ -74,9 +75,7 @@ def boolq(data: Files) -> Iterator[Item]:
                 continue
             title, _, passage = raw["passage"].partition(" -- ")
             key = (normalise(raw["question"]), normalise(title))
-            yield {
-                "id": identify(raw["question"], raw["passage"]),
-                "split": "dev" if key in dev else "train",
+            columns = {
                 "question": raw["question"].strip(),
                 "passage": (passage or title).strip(),
                 "title": title.strip() if passage else "",
@@ -84,6 +83,7 @@ def boolq(data: Files) -> Iterator[Item]:
                 "answer": int(raw["label"]),
                 "group": identify(raw["passage"]),
             }
+            yield Record(where, "dev" if key in dev else "train", (raw["question"], raw["passage"]), columns)
 
 
 def _row(where: str, split: str, question: str, passage: str, choices: list[str], answer: str) -> Item:
@@ -93,9 +93,9 @@ def _row(where: str, split: str, question: str, passage: str, choices: list[str]
         index = same[0] if len(same) == 1 else None
     if len(choices) < 2 or index is None or index >= len(choices):
         return SetAside(where, "the answer is none of the options")
-    if any(not c for c in choices) or len({normalise(c) for c in choices}) < len(choices):
+    if any(not c for c in choices) or len({" ".join(c.split()) for c in choices}) < len(choices):
         return SetAside(where, "an option is empty or two have the same text")
-    row: dict[str, Any] = {"id": identify(passage, question, *choices), "split": split, "question": question}
+    columns: dict[str, Any] = {"question": question}
     if passage:
-        row["passage"] = passage
-    return row | {"choices": choices, "answer": index}
+        columns["passage"] = passage
+    return Record(where, split, (passage, question, *choices), columns | {"choices": choices, "answer": index})

@@ -6,7 +6,7 @@ import csv
 import json
 from collections.abc import Iterator
 
-from tutelage.assets.readers.record import Files, Item, identify
+from tutelage.assets.readers.record import Files, Item, Record
 
 __all__ = ["SKILL_GROUPS", "esco"]
 
@@ -40,9 +40,7 @@ def esco(data: Files) -> Iterator[Item]:
         groups = [code for code in SKILL_GROUPS if code in codes]
         code = groups[0] if len(groups) == 1 else ""
         label = record["description"].strip()
-        yield {
-            "id": identify(label, record["id"]),
-            "split": "grouped" if code else "other",
+        columns = {
             "label": label,
             "concept_id": record["id"],
             "group": record["id"],
@@ -52,6 +50,7 @@ def esco(data: Files) -> Iterator[Item]:
             "skill_groups": groups,
             "hierarchy": codes,
         }
+        yield Record(f"concept {record['id']}", "grouped" if code else "other", (label, record["id"]), columns)
 
 
 def _paths(text: str) -> list[list[str | None]]:

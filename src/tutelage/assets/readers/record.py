@@ -11,7 +11,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Files", "Item", "Reader", "SetAside", "identify", "json_lines", "normalise", "options"]
+import yaml
+
+__all__ = [
+    "Files",
+    "Item",
+    "Reader",
+    "Record",
+    "SetAside",
+    "identify",
+    "json_lines",
+    "lettered_answer",
+    "load_yaml",
+    "normalise",
+    "options",
+    "split_lines",
+]
 
 _OPTION = re.compile(r"(?:^|\n)\s*([A-H])[.:] ?")
 _ANSWER = re.compile(r"([A-H])[.:] ?(.*)", re.DOTALL)
@@ -25,8 +40,18 @@ class SetAside:
     reason: str
 
 
+@dataclass(frozen=True)
+class Record:
+    """One row as read: ``where`` it stands, its ``split``, the texts whose hash is its id, and its ``columns``."""
+
+    where: str
+    split: str
+    key: tuple[str, ...]
+    columns: dict[str, Any]
+
+
 Files = Mapping[str, tuple[Path, ...]]
-Item = dict[str, Any] | SetAside
+Item = Record | SetAside
 Reader = Callable[[Files], Iterator[Item]]
 
 
@@ -62,6 +87,34 @@ def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                 if not isinstance(value, dict):
                     raise ValueError(f"{path.name}:{number} is not an object")
                 yield f"{path.name}:{number}", value
+
+
+def load_yaml(path: Path) -> dict[str, Any]:
+    """A mapping from a YAML file, plain values only.
+
+    Raises:
+        ValueError: it is not YAML, or not a mapping.
+    """
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        value = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - both loaders are safe ones
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path.name}: {error}") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"{path.name} is not a mapping")
+    return value
+
+
+def split_lines(data: Files) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Split, ``FILE:LINE`` and object of every line of every file.
+
+    Raises:
+        ValueError: a line is not a JSON object.
+    """
+    for split, paths in data.items():
+        for path in paths:
+            for where, value in json_lines(path):
+                yield split, where, value
 
 
 def options(text: str) -> list[str]:

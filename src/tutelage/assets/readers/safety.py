@@ -6,8 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 
-from tutelage.assets.readers.prose import load_yaml
-from tutelage.assets.readers.record import Files, Item, SetAside, identify, json_lines
+from tutelage.assets.readers.record import Files, Item, Record, SetAside, json_lines, load_yaml, split_lines
 
 __all__ = ["do_not_answer", "judgements", "prompt_lines", "seed_prompts", "stereoset", "toxicity"]
 
@@ -25,10 +24,10 @@ def do_not_answer(data: Files) -> Iterator[Item]:
     """
     for split, paths in data.items():
         for path in paths:
-            for _, raw in json_lines(path):
+            for where, raw in json_lines(path):
                 prompt = raw["prompt"].strip()
-                key = identify(prompt)
-                yield {"id": key, "split": split, "prompt": prompt, "area": path.stem, "intents": list(raw["intents"])}
+                columns = {"prompt": prompt, "area": path.stem, "intents": list(raw["intents"])}
+                yield Record(where, split, (prompt,), columns)
 
 
 def prompt_lines(data: Files) -> Iterator[Item]:
@@ -39,10 +38,10 @@ def prompt_lines(data: Files) -> Iterator[Item]:
     """
     for split, paths in data.items():
         for path in paths:
-            for line in path.read_text(encoding="utf-8-sig").splitlines():
+            for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), start=1):
                 prompt = line.strip()
                 if prompt and prompt != "statement,label":
-                    yield {"id": identify(prompt), "split": split, "prompt": prompt, "source": path.stem}
+                    yield Record(f"{path.name}:{number}", split, (prompt,), {"prompt": prompt, "source": path.stem})
 
 
 def seed_prompts(data: Files) -> Iterator[Item]:
@@ -55,12 +54,12 @@ def seed_prompts(data: Files) -> Iterator[Item]:
         for path in paths:
             listed = load_yaml(path)["seeds"]
             for number, seed in enumerate(listed if isinstance(listed, list) else [], start=1):
-                prompt = str(seed.get("value") or "").strip()
+                where, prompt = f"{path.name}, seed {number}", str(seed.get("value") or "").strip()
                 if not prompt:
-                    yield SetAside(f"{path.name}, seed {number}", "no text")
+                    yield SetAside(where, "no text")
                     continue
-                categories = list(seed.get("harm_categories") or [])
-                yield {"id": identify(prompt), "split": split, "prompt": prompt, "categories": categories}
+                columns = {"prompt": prompt, "categories": list(seed.get("harm_categories") or [])}
+                yield Record(where, split, (prompt,), columns)
 
 
 def judgements(data: Files) -> Iterator[Item]:
@@ -78,20 +77,15 @@ def judgements(data: Files) -> Iterator[Item]:
             while text.startswith("#"):
                 text = text.partition("\n")[2]
             for number, raw in enumerate(csv.DictReader(io.StringIO(text, newline="")), start=1):
-                scores = [raw[k] for k in raw if k and k.startswith("human_score")]
-                values = [_score(s) for s in scores]
-                if not values or any(v is None for v in values):
-                    yield SetAside(f"{path.name}, record {number}", "a human score is missing or not a number")
+                where = f"{path.name}, record {number}"
+                scores = [_score(raw[k]) for k in raw if k and k.startswith("human_score")]
+                if not scores or None in scores:
+                    yield SetAside(where, "a human score is missing or not a number")
                     continue
                 prompt, response = (raw["objective"] or "").strip(), (raw["assistant_response"] or "").strip()
-                yield {
-                    "id": identify(split, prompt, response),
-                    "split": split,
-                    "prompt": prompt,
-                    "response": response,
-                    "scores": values,
-                    "category": (raw.get("harm_category") or "refusal").strip(),
-                }
+                category = (raw.get("harm_category") or "refusal").strip()
+                columns = {"prompt": prompt, "response": response, "scores": scores, "category": category}
+                yield Record(where, split, (split, prompt, response), columns)
 
 
 def stereoset(data: Files) -> Iterator[Item]:
@@ -100,17 +94,11 @@ def stereoset(data: Files) -> Iterator[Item]:
     Args:
         data: JSON lines with these fields.
     """
-    for split, paths in data.items():
-        for _, raw in (line for path in paths for line in json_lines(path)):
-            texts = [raw[k].strip() for k in ("context", "stereotype", "anti-stereotype", "unrelated")]
-            yield {
-                "id": identify(*texts),
-                "split": split,
-                **dict(zip(("context", "stereotype", "anti_stereotype", "unrelated"), texts, strict=True)),
-                "target": raw["target"],
-                "bias_type": raw["bias_type"],
-                "form": raw["type"],
-            }
+    for split, where, raw in split_lines(data):
+        texts = [raw[k].strip() for k in ("context", "stereotype", "anti-stereotype", "unrelated")]
+        columns = dict(zip(("context", "stereotype", "anti_stereotype", "unrelated"), texts, strict=True))
+        columns |= {"target": raw["target"], "bias_type": raw["bias_type"], "form": raw["type"]}
+        yield Record(where, split, tuple(texts), columns)
 
 
 def toxicity(data: Files) -> Iterator[Item]:
@@ -119,10 +107,9 @@ def toxicity(data: Files) -> Iterator[Item]:
     Args:
         data: JSON lines with these fields.
     """
-    for split, paths in data.items():
-        for _, raw in (line for path in paths for line in json_lines(path)):
-            scores = {name: float(raw[name]) for name in _ATTRIBUTES}
-            yield {"id": identify(raw["text"]), "split": split, "text": raw["text"].strip(), **scores}
+    for split, where, raw in split_lines(data):
+        scores = {name: float(raw[name]) for name in _ATTRIBUTES}
+        yield Record(where, split, (raw["text"],), {"text": raw["text"].strip(), **scores})
 
 
 def _score(text: str | None) -> float | None:
