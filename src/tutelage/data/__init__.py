@@ -1,20 +1,36 @@
 """Rows in TRL's formats, splits, overlap, chat templates with loss masks, and tasks made from assets.
 
-:mod:`tutelage.data.batches` is imported by name where it is needed, because it loads torch.
+:mod:`tutelage.data.chat` and :mod:`tutelage.data.batches` are imported by name where they are needed, because they
+load transformers and torch.
 """
 
 from tutelage.data.conversation import BadRow, check_chat, split_answer
+from tutelage.data.leakage import OverlapPair, OverlapReport, OverlapSettings, drop_overlap, overlap
 from tutelage.data.reading import LoadReport, ReadOptions, load_dataset_rows, row_id
 from tutelage.data.rejected import Rejected, write_rejected
+from tutelage.data.splits import Split, choose, group_of, split, split_by_column
+from tutelage.data.tasks import domain_rows, write_task
 
 __all__ = [
     "BadRow",
     "LoadReport",
+    "OverlapPair",
+    "OverlapReport",
+    "OverlapSettings",
     "ReadOptions",
     "Rejected",
+    "Split",
     "check_chat",
+    "choose",
+    "domain_rows",
+    "drop_overlap",
+    "group_of",
     "load_dataset_rows",
+    "overlap",
     "row_id",
+    "split",
     "split_answer",
+    "split_by_column",
     "write_rejected",
+    "write_task",
 ]
