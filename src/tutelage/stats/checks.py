@@ -1,0 +1,64 @@
+"""What every statistic checks before it computes: finite numbers, sensible levels, cluster codes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tutelage.errors import DataError, NumericalError, RangeError, ShapeError
+
+__all__ = ["Labels", "cluster_codes", "finite_vector", "open_unit"]
+
+Labels = Sequence[str] | Sequence[int] | npt.NDArray[Any]
+
+
+def open_unit(value: float, name: str) -> float:
+    """``value`` as a float if it lies strictly between 0 and 1.
+
+    Raises:
+        RangeError: it does not.
+    """
+    number = float(value)
+    if not 0.0 < number < 1.0:
+        raise RangeError(f"{name} must lie strictly between 0 and 1, not {value}")
+    return number
+
+
+def finite_vector(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
+    """``values`` [N] as float64, at least one, all finite.
+
+    Raises:
+        ShapeError: not one-dimensional.
+        DataError: empty.
+        NumericalError: NaN or infinity, with its position.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 1:
+        raise ShapeError(f"{name} must be one-dimensional, not of shape {array.shape}")
+    if array.size == 0:
+        raise DataError(f"{name} is empty: there is nothing to estimate from")
+    bad = np.flatnonzero(~np.isfinite(array))
+    if bad.size:
+        raise NumericalError(
+            f"{name} holds {bad.size} values that are not finite",
+            where=f"position {int(bad[0])}",
+            hint="find out why the score is missing; a missing answer is not a zero",
+        )
+    return array
+
+
+def cluster_codes(labels: Labels | None, n: int, name: str = "cluster") -> npt.NDArray[np.intp]:
+    """Integer code [N] in [0, C) of each item's cluster; without labels every item is its own.
+
+    Raises:
+        ShapeError: as many labels as items are needed.
+    """
+    if labels is None:
+        return np.arange(n, dtype=np.intp)
+    array = np.asarray(labels)
+    if array.shape != (n,):
+        raise ShapeError(f"{name} has shape {array.shape} where {n} labels are needed")
+    return np.unique(array, return_inverse=True)[1].reshape(n).astype(np.intp)

@@ -1,0 +1,189 @@
+"""One system's estimate, and the comparison of two."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from tutelage.errors import DataError, NumericalError, RangeError
+from tutelage.stats.alignment import align
+from tutelage.stats.bootstrap import paired_bootstrap
+from tutelage.stats.checks import cluster_codes
+from tutelage.stats.intervals import clustered_variance, mean_interval, normal_quantile, proportion_interval
+from tutelage.stats.multiplicity import holm
+from tutelage.stats.paired_proportions import PairedCounts, mcnemar, newcombe
+from tutelage.stats.power import minimum_detectable_effect
+from tutelage.types import Comparison, Estimate, Outcome, Scores
+
+__all__ = [
+    "adjust",
+    "better_counts",
+    "check_effect",
+    "compare",
+    "detectable_from",
+    "estimate",
+    "outcome_of",
+    "refuse_missing",
+]
+
+_POWER = 0.8
+
+
+def estimate(scores: Scores, *, level: float = 0.95) -> Estimate:
+    """Mean of one system's scores with its interval.
+
+    Wilson for 0/1 scores (with the effective size when items come in groups: the design effect, at least 1, is the
+    clustered over the naive variance, and the group size where all scores are equal), Student's t otherwise,
+    clustered by group.
+
+    Raises:
+        DataError: no items.
+        NumericalError: a score that is not finite, with its item.
+
+    Source: see :func:`tutelage.stats.proportion_interval` and :func:`tutelage.stats.mean_interval`.
+
+    Example:
+        >>> estimate(Scores("m", ("x", "y"), np.array([0.0, 1.0]))).method
+        'wilson'
+    """
+    refuse_missing(scores)
+    grouped = scores.groups is not None and len(set(scores.groups)) < len(scores.ids)
+    if not scores.proportion:
+        return mean_interval(scores.values, scores.groups if grouped else None, level=level)
+    n, right = len(scores.ids), float(scores.values.sum())
+    if not grouped:
+        return proportion_interval(right, n, level=level)
+    codes = cluster_codes(scores.groups, n)
+    clusters = int(codes.max()) + 1
+    effect = n / clusters
+    if clusters > 1 and 0 < right < n:
+        values = scores.values.astype(np.float64)
+        effect = max(1.0, clustered_variance(values, codes) / (float(values.var(ddof=1)) / n))
+    found = proportion_interval(right, n, level=level, design_effect=effect)
+    return replace(found, method="clustered wilson", n_clusters=clusters)
+
+
+def compare(
+    a: Scores,
+    b: Scores,
+    *,
+    smallest_effect: float | None = None,
+    level: float = 0.95,
+    seed: int = 0,
+    resamples: int = 10_000,
+) -> Comparison:
+    """Two systems on the same items: delta = mean(b) - mean(a).
+
+    0/1 scores of independent items: Newcombe's interval and McNemar's mid-p test. Anything else: the paired bootstrap,
+    over whole groups where items have them. The outcome goes by the interval: where it excludes 0, ``"A>B"`` means
+    that a is the better one, whichever way the metric points; otherwise ``"tied"`` if the test would have found
+    ``smallest_effect`` with 80 % power and ``"underpowered"`` if not. Without a smallest effect nothing can be called
+    tied: not having found a difference is no finding.
+
+    Args:
+        a: scores of the first system, usually the one before.
+        b: scores of the second, usually the one after.
+        smallest_effect: the smallest difference that matters to the caller, above 0.
+        level: confidence level.
+        seed: of the bootstrap.
+        resamples: of the bootstrap.
+
+    Raises:
+        DataError, NumericalError: see :func:`tutelage.stats.align`.
+        RangeError: a smallest effect that is not above 0.
+
+    Source: see the functions named above, in :mod:`tutelage.stats`.
+
+    Example:
+        >>> ids = tuple("abcdefghij")
+        >>> before, after = Scores("m", ids, np.zeros(10)), Scores("m", ids, np.ones(10))
+        >>> compare(before, after).outcome
+        'B>A'
+    """
+    check_effect(smallest_effect)
+    pairs = align(a, b)
+    if pairs.proportion and pairs.groups is None:
+        counts = PairedCounts.of(pairs.a, pairs.b)
+        delta, p, test = newcombe(counts, level=level), mcnemar(counts), "mcnemar mid-p"
+        detectable = minimum_detectable_effect(counts.n, discordant_share=counts.discordant_share, level=level)
+    else:
+        found = paired_bootstrap(pairs.a, pairs.b, cluster=pairs.groups, level=level, seed=seed, resamples=resamples)
+        delta, p, test = found.delta, found.p, "paired bootstrap"
+        # Where no item differs the spread is not 0 but unseen: reckon with one that does.
+        unseen = 1 / len(pairs.ids) if pairs.proportion and found.standard_error == 0 else 0.0
+        detectable = detectable_from(found.standard_error + unseen, level)
+    outcome = outcome_of(delta, detectable, smallest_effect, higher_is_better=a.higher_is_better)
+    counted = better_counts(pairs.a, pairs.b, higher_is_better=a.higher_is_better)
+    return Comparison(delta, p, p, test, len(pairs.ids), counted, detectable, outcome)
+
+
+def adjust(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """The comparisons of one family with Holm-adjusted p values, in their order.
+
+    An outcome that the adjusted p value no longer carries (above 1 - level) becomes ``"underpowered"``.
+
+    Args:
+        comparisons: all that were planned together.
+
+    Source: see :func:`tutelage.stats.holm`.
+    """
+    adjusted: list[Comparison] = []
+    for comparison, p in zip(comparisons, holm([c.p for c in comparisons]), strict=True):
+        lost = comparison.outcome in ("A>B", "B>A") and p > 1 - comparison.delta.level
+        outcome: Outcome = "underpowered" if lost else comparison.outcome
+        adjusted.append(replace(comparison, p_adjusted=float(p), outcome=outcome))
+    return adjusted
+
+
+def refuse_missing(scores: Scores) -> None:
+    """Nothing if every score is finite.
+
+    Raises:
+        DataError: no items.
+        NumericalError: a score is not finite; its item is named.
+    """
+    if not scores.ids:
+        raise DataError(f"{scores.metric}: no items were scored")
+    bad = np.flatnonzero(~np.isfinite(scores.values))
+    if bad.size:
+        raise NumericalError(
+            f"{bad.size} scores are not finite", where=f"metric {scores.metric}, item {scores.ids[int(bad[0])]!r}"
+        )
+
+
+def check_effect(smallest_effect: float | None) -> None:
+    """Nothing if the effect is above 0 or None.
+
+    Raises:
+        RangeError: otherwise.
+    """
+    if smallest_effect is not None and not smallest_effect > 0:
+        raise RangeError(f"the smallest effect that matters must be above 0, not {smallest_effect}")
+
+
+def detectable_from(standard_error: float, level: float) -> float:
+    r""":math:`(z_{1-\alpha/2}+z_{0.8})\,se`: the effect found with 80 % power at this standard error."""
+    if not math.isfinite(standard_error):
+        return math.inf
+    return (normal_quantile((1 + level) / 2) + normal_quantile(_POWER)) * standard_error
+
+
+def better_counts(
+    a: npt.NDArray[np.float64], b: npt.NDArray[np.float64], *, higher_is_better: bool = True
+) -> tuple[int, int]:
+    """On how many items a is the better one, and on how many b."""
+    counts = int((a > b).sum()), int((b > a).sum())
+    return counts if higher_is_better else counts[::-1]
+
+
+def outcome_of(
+    delta: Estimate, detectable: float, smallest_effect: float | None, *, higher_is_better: bool = True
+) -> Outcome:
+    """The rule of :func:`compare` on an interval of b - a and the effect that would have been found."""
+    if not delta.low <= 0 <= delta.high:
+        return "B>A" if (delta.low > 0) == higher_is_better else "A>B"
+    return "tied" if smallest_effect is not None and detectable <= smallest_effect else "underpowered"

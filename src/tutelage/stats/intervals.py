@@ -1,0 +1,149 @@
+"""Intervals for one proportion and for one mean."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from tutelage.errors import DataError, RangeError
+from tutelage.stats.checks import Labels, cluster_codes, finite_vector, open_unit
+from tutelage.types import Estimate
+
+__all__ = ["clustered_variance", "mean_interval", "normal_quantile", "proportion_interval", "t_quantile"]
+
+ProportionMethod = Literal["wilson", "clopper-pearson"]
+
+
+def normal_quantile(probability: float) -> float:
+    """Quantile of the standard normal distribution."""
+    return float(special.ndtri(probability))
+
+
+def t_quantile(probability: float, degrees: int) -> float:
+    """Quantile of Student's t; infinite (with its sign) where no degree of freedom is left."""
+    if degrees < 1:
+        return math.copysign(math.inf, probability - 0.5)
+    return float(special.stdtrit(degrees, probability))
+
+
+def proportion_interval(
+    successes: float,
+    n: float,
+    *,
+    level: float = 0.95,
+    method: ProportionMethod = "wilson",
+    design_effect: float = 1.0,
+) -> Estimate:
+    r"""Interval of a proportion.
+
+    Wilson: centre :math:`(p+z^2/2n)/(1+z^2/n)`, half width
+    :math:`z/(1+z^2/n)\,\sqrt{p(1-p)/n+z^2/4n^2}`. Clopper-Pearson: the Beta quantiles
+    :math:`B(\alpha/2; k, n-k+1)` and :math:`B(1-\alpha/2; k+1, n-k)`, with the end fixed at 0 or 1 where k is 0 or n.
+    With clustered items both use the effective sizes :math:`n/d` and :math:`k/d`.
+
+    Args:
+        successes: how many, k.
+        n: out of how many.
+        level: confidence level, in (0, 1).
+        method: Wilson has the nominal coverage on average; Clopper-Pearson at least the nominal one, so it is wider.
+        design_effect: variance under clustering over variance without, d >= 1.
+
+    Raises:
+        DataError: n is 0.
+        RangeError: successes outside [0, n], a level outside (0, 1), a design effect below 1.
+
+    Source: Wilson 1927; Clopper and Pearson 1934.
+
+    Example:
+        >>> e = proportion_interval(8485, 10276)
+        >>> round(e.low, 4), round(e.high, 4)
+        (0.8183, 0.8329)
+    """
+    open_unit(level, "the level")
+    if not (math.isfinite(n) and math.isfinite(successes)):
+        raise RangeError(f"{successes} out of {n} is not a proportion")
+    if n == 0:
+        raise DataError("a proportion of no items has no value", hint="score at least one item")
+    if not 0 <= successes <= n:
+        raise RangeError(f"{successes} successes out of {n}")
+    if not design_effect >= 1:
+        raise RangeError(f"a design effect is at least 1, not {design_effect}")
+    share, size = successes / n, n / design_effect
+    tail = (1 - level) / 2
+    if method == "wilson":
+        low, high = _wilson(share, size, normal_quantile(1 - tail))
+    elif method == "clopper-pearson":
+        count = share * size
+        low = 0.0 if successes == 0 else float(special.betaincinv(count, size - count + 1, tail))
+        high = 1.0 if successes == n else float(special.betaincinv(count + 1, size - count, 1 - tail))
+    else:
+        raise RangeError(f"no interval is called {method!r}", hint="use 'wilson' or 'clopper-pearson'")
+    return Estimate(share, low, high, level, method, int(n), int(n))
+
+
+def _wilson(share: float, n: float, z: float) -> tuple[float, float]:
+    scale = 1 + z * z / n
+    centre = (share + z * z / (2 * n)) / scale
+    half = z / scale * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    # At the ends the bound is exactly 0 or 1; say so rather than 1e-17.
+    return (0.0 if share == 0 else max(0.0, centre - half)), (1.0 if share == 1 else min(1.0, centre + half))
+
+
+def clustered_variance(x: npt.NDArray[np.float64], codes: npt.NDArray[np.intp]) -> float:
+    r"""Variance of the mean of ``x`` [N] when whole clusters are independent, not items.
+
+    :math:`C/(C-1)\,\sum_c (\sum_{i\in c}(x_i-\bar x))^2/n^2`; with one item a cluster this is :math:`s^2/n`.
+
+    Args:
+        x: values [N].
+        codes: cluster of each value [N], in [0, C).
+
+    Returns:
+        The variance; infinite when there is a single cluster.
+
+    Source: the cluster-robust variance of an intercept-only regression (Liang and Zeger 1986).
+    """
+    clusters = int(codes.max()) + 1
+    if clusters < 2:
+        return math.inf
+    sums = np.bincount(codes, weights=x - x.mean(), minlength=clusters)
+    return float(clusters / (clusters - 1) * np.square(sums).sum() / x.size**2)
+
+
+def mean_interval(x: npt.ArrayLike, cluster: Labels | None = None, *, level: float = 0.95) -> Estimate:
+    r"""Student's t interval of a mean, with standard errors clustered where items come in clusters.
+
+    :math:`\bar x \pm t_{C-1}\,se` with :func:`clustered_variance`. Seeds, paraphrases and turns of one question are one
+    cluster. A single cluster says nothing about its own spread: the interval is then (-inf, inf).
+
+    Args:
+        x: values [N].
+        cluster: label of the cluster of each value [N]; None: every value stands alone.
+        level: confidence level, in (0, 1).
+
+    Raises:
+        DataError: no values.
+        NumericalError: NaN or infinity among them.
+        ShapeError: labels and values of different length.
+
+    Source: see :func:`clustered_variance`.
+
+    Example:
+        >>> e = mean_interval([1.0, 2.0, 3.0])
+        >>> round(e.low, 3), round(e.high, 3)
+        (-0.484, 4.484)
+    """
+    open_unit(level, "the level")
+    values = finite_vector(x, "x")
+    codes = cluster_codes(cluster, values.size)
+    clusters = int(codes.max()) + 1
+    mean = float(values.mean())
+    method = "t" if clusters == values.size else "clustered t"
+    if clusters < 2:
+        return Estimate(mean, -math.inf, math.inf, level, method, values.size, clusters)
+    half = t_quantile((1 + level) / 2, clusters - 1) * math.sqrt(clustered_variance(values, codes))
+    return Estimate(mean, mean - half, mean + half, level, method, values.size, clusters)
