@@ -17,7 +17,7 @@ from tutelage.io import read_jsonl
 
 __all__ = ["Format", "Record", "detect", "records"]
 
-Format = Literal["jsonl", "json", "csv", "tsv", "parquet", "datasets"]
+Format = Literal["jsonl", "json", "csv", "tsv", "parquet", "datasets", "task"]
 
 _HEAD = 1 << 16
 _MAGIC = {

@@ -101,13 +101,14 @@ def skill_group_rows(skills: Iterable[Mapping[str, Any]]) -> list[Row]:
         'handling'
     """
     names = list(ESCO_GROUPS.values())
-    listed = f"{', '.join(names[:-1])} or {names[-1]}"
+    listed = f"{', '.join(names[:-1])} and {names[-1]}"
     by_group: dict[str, list[tuple[str, Row]]] = defaultdict(list)
     for skill in skills:
         answer = ESCO_GROUPS.get(str(skill["group_code"]))
         if answer is None:
             continue
-        question = f'Which skill group does "{skill["label"]}" belong to: {listed}?'
+        # The list comes first: what all prompts begin with is computed once for a whole batch.
+        question = f'The skill groups are {listed}. Which group does the skill "{skill["label"]}" belong to?'
         row: Row = {
             "id": str(skill["id"]),
             "prompt": [{"role": "user", "content": question}],

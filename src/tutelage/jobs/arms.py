@@ -11,6 +11,7 @@ from typing import Any
 from tutelage.data import chat
 from tutelage.errors import Interrupted
 from tutelage.functional.balance import EmaBalancer
+from tutelage.functional.divergence import DivergenceSettings
 from tutelage.jobs.tune_config import ModelConfig, TuneConfig
 from tutelage.models.adapter import LoraSettings, attach_lora
 from tutelage.models.loading import LoadedModel
@@ -60,14 +61,14 @@ def objectives_of(method: Method, distill: DistillSettings) -> dict[str, Objecti
     if method.supervised:
         parts["sft"] = SupervisedFineTuning(chunk=distill.chunk)
     if method.distilled:
-        parts["kl"] = ContextDistillation(
-            temperature=distill.temperature,
-            top_k=distill.top_k,
-            support=distill.support,
-            tail=distill.tail,
+        divergence = DivergenceSettings(
+            support=distill.support if distill.top_k else "full",
+            k=max(distill.top_k, 1),
             direction=distill.jsd_beta if distill.direction == "jsd" else distill.direction,
-            chunk=distill.chunk,
+            tail=distill.tail,
+            temperature=distill.temperature,
         )
+        parts["kl"] = ContextDistillation(divergence, chunk=distill.chunk)
     return parts
 
 
@@ -118,7 +119,9 @@ def train_arm(
         teacher=teacher,
         should_stop=reporting.should_stop,
     )
-    trainer = Trainer(model.model, base.tokenizer, task, config.train, balance_of(parts, config.balance), config.rollout)
+    trainer = Trainer(
+        model.model, base.tokenizer, task, config.train, balance_of(parts, config.balance), config.rollout
+    )
     damaged = trainer.resume()
     trainer.on_metrics = reporting.metrics_from(trainer.step, len(trainer.plan))
     trainer.fit()

@@ -221,7 +221,10 @@ def _dtypes(budget: float) -> Check:
     half = usable.get(torch.bfloat16)
     if full is not None and half is not None and half < 0.67 * full:
         return Check(
-            "number format", "ok", found, "bfloat16 is the faster one here: --set dtype=bfloat16 for larger models"
+            "number format",
+            "ok",
+            found,
+            "bfloat16 is the faster one here: --set model.dtype=bfloat16 for larger models",
         )
     return Check("number format", "ok", found, "compute in float32 here; lower precision saves no time")
 

@@ -106,7 +106,9 @@ class RunFolder:
         """Seconds and peak memory of every finished phase, in the order they finished."""
         files = sorted((self.root / "phases").glob("*.json"), key=lambda f: f.stat().st_mtime_ns)
         documents = {file.stem: read_json(file) for file in files}
-        return {name: {"seconds": d["seconds"], "peak_memory_mib": d["peak_memory_mib"]} for name, d in documents.items()}
+        return {
+            name: {"seconds": d["seconds"], "peak_memory_mib": d["peak_memory_mib"]} for name, d in documents.items()
+        }
 
     def metrics_log(self, arm: str, from_step: int) -> JsonlLog:
         """Append-only ``metrics.jsonl``, without the rows of ``arm`` that training is about to repeat."""

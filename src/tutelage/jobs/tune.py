@@ -82,7 +82,9 @@ def resume(out: Path, *, console: Console | None = None) -> TuneResult:
 def _run(folder: RunFolder, config: TuneConfig, console: Console) -> TuneResult:
     facts = folder.facts
     with Store() as store, stop_requests(lambda text: console.print(f"[yellow]{text}[/]")) as should_stop:
-        store.ensure_run(facts["id"], "tune", folder.root, config, facts["command"], facts["created"])
+        if facts["id"] not in {run.id for run in store.runs("tune")}:
+            plain = configuration.to_dict(config)
+            store.create_run(facts["id"], "tune", folder.root, plain, facts["command"], facts["created"])
         store.update_run(facts["id"], status="running")
         try:
             report = _Tuning(folder, config, console, store, should_stop).run()
@@ -105,7 +107,13 @@ class _Tuning:
     def __init__(
         self, folder: RunFolder, config: TuneConfig, console: Console, store: Store, should_stop: Callable[[], bool]
     ) -> None:
-        self.folder, self.config, self.console, self.store, self.should_stop = folder, config, console, store, should_stop
+        self.folder, self.config, self.console, self.store, self.should_stop = (
+            folder,
+            config,
+            console,
+            store,
+            should_stop,
+        )
         self.threads = set_threads(config.run.threads)
 
     def run(self) -> dict[str, Any]:
@@ -146,7 +154,7 @@ class _Tuning:
     def _check_same(self, base: LoadedModel, data: Prepared) -> None:
         """A run goes on only with the weights and rows that it began with."""
         file = self.folder.path("fingerprints.json")
-        now = {"model": base.weights_hash, "data": data.source_hash}
+        now = {"model": base.weights_hash, "data": data.facts["source_hash"]}
         if not file.exists():
             write_json(file, now)
             return
@@ -184,7 +192,9 @@ class _Tuning:
         self, arm: Method, base: LoadedModel, rows: Sequence[Any], data: Prepared, base_measured: Measurement
     ) -> tuple[Measurement, dict[str, Any]]:
         """Train, measure and save one arm; a finished arm is only read."""
-        if all(self.folder.is_done(phase) for phase in (f"train-{arm.name}", f"measure-{arm.name}", f"save-{arm.name}")):
+        if all(
+            self.folder.is_done(phase) for phase in (f"train-{arm.name}", f"measure-{arm.name}", f"save-{arm.name}")
+        ):
             return Measurement.read(self.folder, arm.name), self.folder.phase(f"train-{arm.name}", dict)
         trained = self._train(arm, base, rows)
         facts = self.folder.phase(f"train-{arm.name}", lambda: trained.facts)
@@ -200,7 +210,9 @@ class _Tuning:
         def work() -> TrainedArm:
             with TrainingProgress(self.console, arm.name, self.folder, self.store) as progress:
                 reporting = ArmReporting(progress.start, self.should_stop)
-                trained = train_arm(base, arm, rows, self.config, self.folder.path("arms", arm.name, "checkpoints"), reporting)
+                trained = train_arm(
+                    base, arm, rows, self.config, self.folder.path("arms", arm.name, "checkpoints"), reporting
+                )
             return trained
 
         trained: TrainedArm = self._step(f"training {arm.name}: {arm.summary}", work)
@@ -208,7 +220,9 @@ class _Tuning:
 
     def _save(self, arm: Method, trained: TrainedArm) -> dict[str, Any]:
         """Export; only the main arm gets merged weights."""
-        target = self.folder.path("model") if arm.name == self.config.method else self.folder.path("arms", arm.name, "model")
+        target = (
+            self.folder.path("model") if arm.name == self.config.method else self.folder.path("arms", arm.name, "model")
+        )
         if target.exists():  # left by a killed process, before the phase was marked done
             shutil.rmtree(target)
         exported = export(trained.loaded, target, merged=arm.name == self.config.method)

@@ -24,7 +24,9 @@ class ModelConfig:
     lora_rank: int = 16
     lora_alpha: int = 32
     lora_dropout: float = 0.0
-    lora_targets: str = field(default="all-linear", metadata={"help": "all-linear, or module names separated by commas"})
+    lora_targets: str = field(
+        default="all-linear", metadata={"help": "all-linear, or module names separated by commas"}
+    )
     lora_layers: str = field(default="all", metadata={"help": "all, last-third, or layer numbers separated by commas"})
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     device: str = "auto"
@@ -37,8 +39,13 @@ class DataConfig:
 
     train: str = field(default="", metadata={"help": "file or folder of training rows, or an embedded task"})
     test: str | None = field(default=None, metadata={"help": "file of test rows; default: held out from train"})
-    test_fraction: float = field(default=0.1, metadata={"help": "share of the rows held out when no test file is given"})
+    test_fraction: float = field(
+        default=0.1, metadata={"help": "share of the rows held out when no test file is given"}
+    )
     max_test_rows: int = field(default=200, metadata={"help": "test rows measured, chosen by hash"})
+    max_rows: int = field(
+        default=0, metadata={"help": "rows used, in their order in the file, before the split; 0 = all"}
+    )
     max_train_rows: int = field(default=0, metadata={"help": "training rows used, chosen by hash; 0 = all"})
     prompt_column: str | None = None
     completion_column: str | None = None
@@ -72,7 +79,9 @@ class MeasureConfig:
     metric: Literal["auto", "choice", "short_answer", "number", "free_text"] = "auto"
     retention: Literal["smoke", "quick", "standard", "full", "off"] = "standard"
     max_new_tokens: int = field(default=64, metadata={"help": "longest answer on the domain test set"})
-    smallest_effect: float = field(default=0.02, metadata={"help": "change that would matter to you; decides 'underpowered'"})
+    smallest_effect: float = field(
+        default=0.02, metadata={"help": "change that would matter to you; decides 'underpowered'"}
+    )
 
 
 @dataclass(frozen=True)
@@ -89,7 +98,9 @@ class TuneConfig:
     """Everything ``tutelage tune`` needs."""
 
     method: Literal["raft", "sft", "sdft", "opd"] = "raft"
-    compare_with: list[str] = field(default_factory=list, metadata={"help": "further methods to train and report beside"})
+    compare_with: list[str] = field(
+        default_factory=list, metadata={"help": "further methods to train and report beside"}
+    )
     model: ModelConfig = field(default_factory=ModelConfig)
     data: DataConfig = field(default_factory=DataConfig)
     refine: RefineConfig = field(default_factory=RefineConfig)

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from tutelage.errors import ConfigError
-from tutelage.functional.projection import fused_divergence
-from tutelage.objectives.objective import Need, Outputs, TokenBatch, objectives
+from tutelage.functional.divergence import DivergenceSettings
+from tutelage.functional.fused import Projected
+from tutelage.functional.projection import projected_divergence
+from tutelage.objectives.objective import Need, TokenBatch, objectives
 from tutelage.types import Loss
 
 __all__ = ["ContextDistillation"]
@@ -18,22 +20,20 @@ __all__ = ["ContextDistillation"]
 class ContextDistillation:
     """Divergence between teacher and student at the student's own tokens, ``T^2 D(q || p)``, nats.
 
-    ``q = softmax(u / T)`` from the teacher, which may see more than the student, and ``p = softmax(v / T)`` from the
-    student, both restricted to the teacher's ``top_k`` likeliest tokens. Mean over a sequence's tokens first, then over
+    By default, and as in the paper, ``q = softmax(u / T)`` from the teacher, which may see more than the student, and ``p = softmax(v / T)`` from the
+    student, both restricted to the teacher's K likeliest tokens; ``divergence`` says otherwise. Mean over a sequence's tokens first, then over
     sequences (RAFT Eq. 9), so long rollouts do not count more than short ones.
     """
 
-    temperature: float = 1.5
-    top_k: int = 512
-    support: Literal["teacher", "student", "union", "full"] = "teacher"
-    tail: Literal["drop", "bucket"] = "drop"
-    direction: Literal["forward", "reverse"] | float = "forward"
+    divergence: DivergenceSettings = DivergenceSettings(support="teacher", k=512, temperature=1.5)
     chunk: int = 128
     needs: ClassVar[frozenset[Need]] = frozenset({"rollout", "teacher"})
     reduction: ClassVar[Literal["token_mean", "sequence_mean"]] = "sequence_mean"
 
-    def __call__(self, student: Outputs, batch: TokenBatch) -> Loss:
+    def __call__(self, student: Projected, batch: TokenBatch) -> Loss:
         """Weighted divergence from ``batch.teacher`` to ``student``."""
         if batch.teacher is None:
             raise ConfigError("distillation needs a teacher's outputs in the batch")
-        raise NotImplementedError
+        result = projected_divergence(student, batch.teacher, batch.weights, self.divergence, chunk=self.chunk)
+        stats = result.statistics.means() if result.statistics is not None else {}
+        return Loss(total=result.loss, per_token=result.values, stats=stats)

@@ -9,36 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from tutelage.errors import ShapeError
+from tutelage.functional.fused import Projected
 from tutelage.registry import Registry
 from tutelage.types import Loss
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Need", "Objective", "Outputs", "TokenBatch", "objectives"]
+__all__ = ["Need", "Objective", "TokenBatch", "objectives"]
 
 Need = Literal["completion", "rollout", "teacher"]
 """What an objective asks of the training loop: reference completions, the student's own rollouts, a teacher's outputs."""
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """What a model says at the counted positions, before the vocabulary is touched.
-
-    ``hidden`` [N, D] are final hidden states at the positions that predict the counted tokens; ``head`` [V, D] and
-    ``bias`` [V] map them to logits. Objectives project in chunks, so that memory does not grow with N.
-    """
-
-    hidden: Tensor
-    head: Tensor
-    bias: Tensor | None = None
-
-    def __post_init__(self) -> None:
-        if self.hidden.ndim != 2 or self.head.ndim != 2 or self.hidden.shape[1] != self.head.shape[1]:
-            raise ShapeError(
-                f"hidden {tuple(self.hidden.shape)} and head {tuple(self.head.shape)} must be [N, D] and [V, D]"
-            )
 
 
 @dataclass(frozen=True)
@@ -52,7 +33,7 @@ class TokenBatch:
 
     targets: Tensor
     weights: Tensor
-    teacher: Outputs | None = None
+    teacher: Projected | None = None
 
 
 class Objective(Protocol):
@@ -61,7 +42,7 @@ class Objective(Protocol):
     needs: frozenset[Need]
     reduction: Literal["token_mean", "sequence_mean"]
 
-    def __call__(self, student: Outputs, batch: TokenBatch) -> Loss:
+    def __call__(self, student: Projected, batch: TokenBatch) -> Loss:
         """Loss of ``batch``; ``total`` is the weighted sum over its tokens."""
         ...
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from tutelage.functional.logprobs import fused_cross_entropy
-from tutelage.objectives.objective import Need, Outputs, TokenBatch, objectives
+from tutelage.functional.fused import Projected
+from tutelage.functional.logprobs import projected_cross_entropy
+from tutelage.objectives.objective import Need, TokenBatch, objectives
 from tutelage.types import Loss
 
 __all__ = ["SupervisedFineTuning"]
@@ -24,9 +25,7 @@ class SupervisedFineTuning:
     needs: ClassVar[frozenset[Need]] = frozenset({"completion"})
     reduction: ClassVar[Literal["token_mean", "sequence_mean"]] = "token_mean"
 
-    def __call__(self, student: Outputs, batch: TokenBatch) -> Loss:
+    def __call__(self, student: Projected, batch: TokenBatch) -> Loss:
         """Weighted cross-entropy of ``batch.targets`` under ``student``."""
-        total, per_token = fused_cross_entropy(
-            student.hidden, student.head, batch.targets, batch.weights, bias=student.bias, chunk=self.chunk
-        )
+        total, per_token = projected_cross_entropy(student, batch.targets, batch.weights, chunk=self.chunk)
         return Loss(total=total, per_token=per_token)

@@ -54,7 +54,8 @@ class EmaBalance:
 
     def weights(self, losses: dict[str, float]) -> dict[str, float]:
         """1 for the anchor, lambda for the other part."""
-        return {self.anchor: 1.0, self.other: self.balancer.update(losses[self.anchor], losses[self.other])}
+        other = max(losses[self.other], 0.0)  # equal distributions may differ from 0 by rounding
+        return {self.anchor: 1.0, self.other: self.balancer.update(losses[self.anchor], other)}
 
     def state_dict(self) -> dict[str, Any]:
         """The balancer's averages and step count."""

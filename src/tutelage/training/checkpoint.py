@@ -68,7 +68,9 @@ def save(
         trainable = {n: p.detach().cpu().contiguous() for n, p in model.named_parameters() if p.requires_grad}
         save_tensors(temporary / "weights.safetensors", trainable, {})
         save_tensors(temporary / "optimizer.safetensors", tensors, {})
-        write_json(temporary / "state.json", {"format": FORMAT, "step": step, "groups": groups, "scalars": dict(scalars)})
+        write_json(
+            temporary / "state.json", {"format": FORMAT, "step": step, "groups": groups, "scalars": dict(scalars)}
+        )
     for old in _folders(root)[:-keep]:
         shutil.rmtree(old)
     return Checkpoint(folder, step)
@@ -76,7 +78,7 @@ def save(
 
 def latest(root: Path) -> tuple[Checkpoint | None, list[str]]:
     """The newest checkpoint that verifies, and a message for every newer one that does not."""
-    damaged = []
+    damaged: list[str] = []
     for folder in reversed(_folders(root)):
         try:
             verify_folder(folder)
@@ -120,7 +122,9 @@ def _folders(root: Path) -> list[Path]:
     if not root.is_dir():
         return []
     found = (f for f in root.iterdir() if f.is_dir() and f.name.startswith(_PREFIX))
-    return sorted((f for f in found if f.name.removeprefix(_PREFIX).isdigit()), key=lambda f: int(f.name[len(_PREFIX) :]))
+    return sorted(
+        (f for f in found if f.name.removeprefix(_PREFIX).isdigit()), key=lambda f: int(f.name[len(_PREFIX) :])
+    )
 
 
 def _parameter_names(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[str]:

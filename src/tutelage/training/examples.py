@@ -49,7 +49,9 @@ def examples(
     """
     found, truncated = [], 0
     for row in rows:
-        prompt, completion = chat.prompt_and_completion_ids(tokenizer, row)
+        encoded = chat.encode(tokenizer, row)
+        first = encoded.labels_mask.index(True)
+        prompt, completion = encoded.ids[:first], encoded.ids[first:]
         teacher = None
         if conditioned:
             teacher, cut = _teacher_prompt(row, tokenizer, window - reply_tokens)
@@ -66,5 +68,5 @@ def _teacher_prompt(row: Row, tokenizer: PreTrainedTokenizerBase, room: int) -> 
         return ids, False
     tokens = tokenizer(answer, add_special_tokens=False)["input_ids"]
     kept = tokens[len(ids) - room :]
-    shorter = tokenizer.decode(kept, skip_special_tokens=True) if kept else ""
+    shorter = str(tokenizer.decode(kept, skip_special_tokens=True)) if kept else ""
     return tuple(chat.prompt_ids(tokenizer, reference_chat(row["prompt"], shorter)))[-room:], True

@@ -17,7 +17,7 @@ from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
 from tutelage.errors import ModelError
-from tutelage.objectives import Outputs
+from tutelage.functional.fused import Projected
 
 __all__ = ["Backbone", "PrefixCache", "TokenPair", "student_outputs", "teacher_outputs"]
 
@@ -44,7 +44,7 @@ class Backbone:
     """
 
     def __init__(self, model: PreTrainedModel) -> None:
-        causal = model.get_base_model() if hasattr(model, "get_base_model") else model
+        causal: Any = model.get_base_model() if hasattr(model, "get_base_model") else model
         self.decoder: Any = causal.get_decoder()
         self.head_module: Any = causal.get_output_embeddings()
         self.causal = causal
@@ -57,7 +57,7 @@ class Backbone:
     @property
     def device(self) -> torch.device:
         """Where the inputs go."""
-        return next(iter(self.decoder.parameters())).device
+        return torch.device(next(iter(self.decoder.parameters())).device)
 
     def check(self) -> None:
         """Raise ModelError unless decoder + head give the model's own logits on a probe."""
@@ -85,9 +85,9 @@ class Backbone:
         """Bias of the head, if it has one."""
         return getattr(self.head_module, "bias", None)
 
-    def outputs(self, hidden: Tensor) -> Outputs:
+    def outputs(self, hidden: Tensor) -> Projected:
         """Wrap hidden states [N, D] with this model's head."""
-        return Outputs(hidden, self.head_module.weight, self.bias)
+        return Projected(hidden, self.head_module.weight, self.bias)
 
 
 def _counted(hidden: Tensor, starts: Sequence[int], lengths: Sequence[int]) -> Tensor:
@@ -105,7 +105,7 @@ def _right_padded(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[
     return ids.to(device), mask.to(device)
 
 
-def student_outputs(backbone: Backbone, pairs: Sequence[TokenPair]) -> Outputs:
+def student_outputs(backbone: Backbone, pairs: Sequence[TokenPair]) -> Projected:
     """Outputs at the positions that predict each completion token, flattened over the sequences in order.
 
     What all prompts begin with (system turn, wording of the question) is computed once, with gradient, and shared: the
@@ -125,7 +125,7 @@ def student_outputs(backbone: Backbone, pairs: Sequence[TokenPair]) -> Outputs:
     return backbone.outputs(_counted(hidden, [len(pair.prompt) - shared - 1 for pair in pairs], lengths))
 
 
-def _common_prefix(prompts: Sequence[Sequence[int]]) -> int:
+def _common_prefix(prompts: Sequence[tuple[int, ...]]) -> int:
     """Tokens that all prompts begin with, leaving each at least its last one."""
     low, high = min(prompts), max(prompts)
     most = min(map(len, prompts)) - 1
@@ -134,8 +134,10 @@ def _common_prefix(prompts: Sequence[Sequence[int]]) -> int:
 
 def _prefix_states(backbone: Backbone, prefix: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
     """Per layer, keys and values [1, H, P, D] of one sequence."""
-    cache = DynamicCache()
-    backbone.decoder(input_ids=torch.tensor([list(prefix)], device=backbone.device), past_key_values=cache, use_cache=True)
+    cache: Any = DynamicCache()
+    backbone.decoder(
+        input_ids=torch.tensor([list(prefix)], device=backbone.device), past_key_values=cache, use_cache=True
+    )
     return [(layer.keys, layer.values) for layer in cache.layers]
 
 
@@ -198,7 +200,7 @@ def teacher_outputs(
     *,
     as_teacher: Callable[[], AbstractContextManager[object]],
     cache: PrefixCache | None = None,
-) -> Outputs:
+) -> Projected:
     """Teacher's outputs for the student's tokens after the teacher's own prompts, without gradient.
 
     Args:
@@ -208,7 +210,7 @@ def teacher_outputs(
         cache: prefixes to reuse; None scores prompt and completion in one pass.
     """
     with as_teacher(), torch.no_grad():
-        if cache is None or not backbone.keeps_all_states:
+        if cache is None or not backbone.keeps_all_states or min(len(pair.prompt) for pair in pairs) < 2:
             return student_outputs(backbone, pairs)
         hidden = _continue_from_prefixes(backbone, pairs, cache)
         lengths = [len(pair.completion) for pair in pairs]

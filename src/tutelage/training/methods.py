@@ -61,5 +61,7 @@ METHODS: dict[str, Method] = {
 def method(name: str) -> Method:
     """Look a method up, suggesting the nearest name."""
     if name not in METHODS:
-        raise ConfigError(f"unknown method {name!r}", hint=f"did you mean {nearest(name, METHODS)!r}? one of {', '.join(METHODS)}")
+        raise ConfigError(
+            f"unknown method {name!r}", hint=f"did you mean {nearest(name, METHODS)!r}? one of {', '.join(METHODS)}"
+        )
     return METHODS[name]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from tutelage.errors import ConfigError, DataError
 from tutelage.seeds import derive
 
-__all__ = ["StepPlan", "micro_batches"]
+__all__ = ["StepPlan"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,9 @@ class StepPlan:
 
     def __post_init__(self) -> None:
         if self.rows < 1:
-            raise DataError("there is nothing to train on", hint="every row was rejected or held out; see rejected.jsonl")
+            raise DataError(
+                "there is nothing to train on", hint="every row was rejected or held out; see rejected.jsonl"
+            )
         if self.steps < 1:
             raise ConfigError("a run needs at least one step", where="train.max_steps")
 
@@ -56,30 +57,3 @@ class StepPlan:
         positions = range(first, first + self.batch_size)
         orders = {epoch: self.epoch_order(epoch) for epoch in {p // self.rows for p in positions}}
         return [int(orders[p // self.rows][p % self.rows]) for p in positions]
-
-
-def micro_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
-    """Cut a batch into groups of similar length whose padded size stays within ``budget`` tokens.
-
-    Longest first, so that the peak of memory comes at the first group. A sequence longer than the budget gets a group
-    of its own.
-
-    Args:
-        lengths: tokens of each sequence.
-        budget: most ``group size * longest`` tokens in one group.
-
-    Returns:
-        Groups of indices into ``lengths``; together they hold each index once.
-
-    Example:
-        >>> micro_batches([3, 10, 4, 9], 20)
-        [[1, 3], [2, 0]]
-    """
-    order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
-    groups: list[list[int]] = []
-    for index in order:
-        if groups and (len(groups[-1]) + 1) * lengths[groups[-1][0]] <= budget:
-            groups[-1].append(index)
-        else:
-            groups.append([index])
-    return groups

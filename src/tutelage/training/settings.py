@@ -14,7 +14,9 @@ __all__ = ["BalanceSettings", "DistillSettings", "RolloutSettings", "TrainSettin
 class TrainSettings:
     """The optimizer and its steps."""
 
-    epochs: float = field(default=2.0, metadata={"help": "passes over the training rows (ignored when max_steps is set)"})
+    epochs: float = field(
+        default=2.0, metadata={"help": "passes over the training rows (ignored when max_steps is set)"}
+    )
     max_steps: int = field(default=0, metadata={"help": "optimizer steps; 0 = from epochs"})
     batch_size: int = field(default=16, metadata={"help": "rows per optimizer step"})
     tokens_per_micro_batch: int = field(
@@ -32,12 +34,15 @@ class TrainSettings:
     checkpoint_every: int = field(default=10, metadata={"help": "steps between checkpoints; the last is always kept"})
     keep_checkpoints: int = 2
     teacher_cache_mib: int = field(
-        default=256, metadata={"help": "memory for the teacher's prefixes, computed once and reused across epochs; 0 = off"}
+        default=256,
+        metadata={"help": "memory for the teacher's prefixes, computed once and reused across epochs; 0 = off"},
     )
 
     def __post_init__(self) -> None:
         if self.batch_size < 1 or self.max_steps < 0 or self.epochs <= 0 or self.learning_rate <= 0:
-            raise ConfigError("batch_size, epochs and learning_rate must be positive, max_steps not negative", where="[train]")
+            raise ConfigError(
+                "batch_size, epochs and learning_rate must be positive, max_steps not negative", where="[train]"
+            )
         if self.checkpoint_every < 1 or self.keep_checkpoints < 1:
             raise ConfigError("checkpoint_every and keep_checkpoints must be at least 1", where="[train]")
 
@@ -61,7 +66,9 @@ class DistillSettings:
     """Top-K temperature divergence between teacher and student (RAFT section 3.3; T in [1.5, 1.8] is its advice)."""
 
     temperature: float = 1.5
-    top_k: int = field(default=512, metadata={"help": "support size, clamped to the vocabulary; 0 = the full vocabulary"})
+    top_k: int = field(
+        default=512, metadata={"help": "support size, clamped to the vocabulary; 0 = the full vocabulary"}
+    )
     support: Literal["teacher", "student", "union", "full"] = "teacher"
     tail: Literal["drop", "bucket"] = field(
         default="drop", metadata={"help": "mass outside the support: dropped (the paper) or kept as one more outcome"}
@@ -79,5 +86,7 @@ class BalanceSettings:
     fixed_weight: float = 1.0
     beta: float = 0.9
     epsilon: float = 1e-8
-    lambda_max: float = field(default=100.0, metadata={"help": "cap: an unconditioned teacher has KL 0 at the first step"})
+    lambda_max: float = field(
+        default=100.0, metadata={"help": "cap: an unconditioned teacher has KL 0 at the first step"}
+    )
     kl_floor: float = 1e-4

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import transformers
@@ -24,13 +24,13 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerContro
 
 from tutelage.errors import ConfigError, NumericalError, TutelageError
 from tutelage.models.adapter import adapter_off
-from tutelage.models.rollout import sample
+from tutelage.models.rollout import evaluating, plan_groups, sample
 from tutelage.objectives import Objective, TokenBatch
 from tutelage.seeds import derive
 from tutelage.training import checkpoint
 from tutelage.training.balance import Balance
 from tutelage.training.forward import Backbone, PrefixCache, TokenPair, student_outputs, teacher_outputs
-from tutelage.training.plan import StepPlan, micro_batches
+from tutelage.training.plan import StepPlan
 from tutelage.training.settings import RolloutSettings, TrainSettings
 from tutelage.types import Sampling
 
@@ -116,14 +116,16 @@ class Trainer(transformers.Trainer):
             seed=task.seed,
         )
         self._resumed: checkpoint.Checkpoint | None = None
+        self.student, self.tokenizer = model, tokenizer
         _check_needs(task)
         super().__init__(
             model=model,
             args=_arguments(train, task, len(self.plan)),
-            train_dataset=self.plan,  # type: ignore[arg-type]
+            train_dataset=self.plan,
             processing_class=tokenizer,
             callbacks=[_StepEnd(self)],
         )
+        self.remove_callback(transformers.PrinterCallback)
 
     # --- what transformers calls -------------------------------------------------------------------------------
 
@@ -142,8 +144,8 @@ class Trainer(transformers.Trainer):
     def _prepare_for_training(self, *args: Any, **kwargs: Any) -> Any:
         prepared = super()._prepare_for_training(*args, **kwargs)
         if self._resumed is not None:
-            scalars = checkpoint.restore(self._resumed, self.model, self.optimizer.optimizer)
-            self.lr_scheduler.load_state_dict(scalars["scheduler"])
+            scalars = checkpoint.restore(self._resumed, self.student, self._plain_optimizer())
+            self._scheduler().load_state_dict(scalars["scheduler"])
             self.balance.load_state_dict(scalars["balance"])
             self.cost = Cost(**scalars["cost"])
         return prepared
@@ -170,7 +172,9 @@ class Trainer(transformers.Trainer):
         weights = self.balance.weights(losses)
         metrics |= self._combine(gradients, losses, weights)
         if rollouts:
-            metrics["rollout/truncated"] = sum(p.completion[-1] not in self.task.stop_ids for p in rollouts) / len(rollouts)
+            metrics["rollout/truncated"] = sum(p.completion[-1] not in self.task.stop_ids for p in rollouts) / len(
+                rollouts
+            )
             metrics["rollout/tokens"] = sum(len(p.completion) for p in rollouts) / len(rollouts)
         self.cost.seconds_training += time.perf_counter() - started
         self.last_metrics = metrics
@@ -211,29 +215,35 @@ class Trainer(transformers.Trainer):
     def save_checkpoint(self) -> None:
         """Write a checkpoint of the current step."""
         scalars = {
-            "scheduler": {k: v for k, v in self.lr_scheduler.state_dict().items() if k != "lr_lambdas"},
+            "scheduler": {k: v for k, v in self._scheduler().state_dict().items() if k != "lr_lambdas"},
             "balance": self.balance.state_dict(),
             "cost": vars(self.cost),
         }
-        optimizer = self.optimizer.optimizer
-        keep = self.train_settings.keep_checkpoints
-        checkpoint.save(self.task.folder, self.state.global_step, self.model, optimizer, scalars, keep=keep)
+        keep, optimizer = self.train_settings.keep_checkpoints, self._plain_optimizer()
+        checkpoint.save(self.task.folder, self.state.global_step, self.student, optimizer, scalars, keep=keep)
 
     def _restore_finished(self) -> None:
         assert self._resumed is not None
-        self.create_optimizer()
-        scalars = checkpoint.restore(self._resumed, self.model, self.optimizer)
+        scalars = checkpoint.restore(self._resumed, self.student, self.create_optimizer())
         self.cost = Cost(**scalars["cost"])
+
+    def _plain_optimizer(self) -> torch.optim.Optimizer:
+        """The optimizer under accelerate's wrapper."""
+        assert self.optimizer is not None
+        return cast("torch.optim.Optimizer", getattr(self.optimizer, "optimizer", self.optimizer))
+
+    def _scheduler(self) -> torch.optim.lr_scheduler.LRScheduler:
+        assert self.lr_scheduler is not None
+        return self.lr_scheduler
 
     def _rollouts(self, rows: Sequence[Example], step: int) -> list[TokenPair]:
         """One completion per row, drawn from the student as it is now."""
         started = time.perf_counter()
-        self.model.eval()
         sampling = Sampling(
             self.rollout.max_new_tokens, self.rollout.temperature, self.rollout.top_p, self.rollout.top_k
         )
         seeds = [derive(self.task.seed, "rollout", step, place) for place in range(len(rows))]
-        drawn = sample(self.model, [r.prompt for r in rows], sampling=sampling, seeds=seeds, stop_ids=self.task.stop_ids)
+        drawn = sample(self.student, self.tokenizer, [r.prompt for r in rows], sampling, seeds, self.task.stop_ids)
         self.cost.tokens_generated += sum(len(d.token_ids) for d in drawn)
         self.cost.seconds_generating += time.perf_counter() - started
         return [TokenPair(r.prompt, tuple(d.token_ids)) for r, d in zip(rows, drawn, strict=True)]
@@ -256,13 +266,17 @@ class Trainer(transformers.Trainer):
     ) -> tuple[float, dict[str, float]]:
         """Accumulate the gradient of one part over its micro-batches; returns its loss and token-weighted stats."""
         tokens = sum(len(p.completion) for p in pairs)
-        groups = micro_batches([len(p) for p in pairs], self.train_settings.tokens_per_micro_batch)
+        groups = plan_groups(
+            [len(p) for p in pairs], budget=self.train_settings.tokens_per_micro_batch, rows=len(pairs)
+        )
         loss, stats = 0.0, dict[str, float]()
         for group in groups:
             chosen = [pairs[i] for i in group]
-            batch = self._token_batch(objective, chosen, teacher_pairs and [teacher_pairs[i] for i in group], tokens, len(pairs))
+            batch = self._token_batch(
+                objective, chosen, teacher_pairs and [teacher_pairs[i] for i in group], tokens, len(pairs)
+            )
             result = objective(student_outputs(self.backbone, chosen), batch)
-            result.total.backward()  # type: ignore[no-untyped-call]
+            result.total.backward()
             loss += float(result.total.detach())
             share = len(batch.targets) / tokens
             for key, value in result.stats.items():
@@ -297,14 +311,11 @@ class Trainer(transformers.Trainer):
         if self.teacher is not self.backbone:
             yield
             return
-        training = self.model.training
-        self.model.eval()
-        with adapter_off(self.model):
+        with evaluating(self.student), adapter_off(self.student):
             yield
-        self.model.train(training)
 
     def _trainable(self) -> list[Tensor]:
-        return [p for p in self.model.parameters() if p.requires_grad]
+        return [p for p in self.student.parameters() if p.requires_grad]
 
     def _take_gradients(self) -> list[Tensor | None]:
         """Move the accumulated gradients out of ``.grad``, without copying."""
@@ -352,10 +363,14 @@ class _StepEnd(transformers.TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> TrainerControl:
         trainer = self.trainer
-        metrics = {**trainer.last_metrics, "learning_rate": trainer.lr_scheduler.get_last_lr()[0]}
+        metrics = {**trainer.last_metrics, "learning_rate": float(trainer._scheduler().get_last_lr()[0])}
         trainer.on_metrics(state.global_step, metrics)
         stop = trainer.task.should_stop()
-        if stop or state.global_step % trainer.train_settings.checkpoint_every == 0 or state.global_step >= state.max_steps:
+        if (
+            stop
+            or state.global_step % trainer.train_settings.checkpoint_every == 0
+            or state.global_step >= state.max_steps
+        ):
             trainer.save_checkpoint()
         control.should_training_stop = control.should_training_stop or stop
         return control

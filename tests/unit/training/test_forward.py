@@ -1,0 +1,99 @@
+"""Hidden states at the counted positions against a plain forward of each sequence alone."""
+
+import contextlib
+import random
+
+import pytest
+import torch
+
+from tutelage.errors import ModelError
+from tutelage.training.forward import Backbone, PrefixCache, TokenPair, _common_prefix, student_outputs, teacher_outputs
+
+
+def make_pairs(count, *, shared, seed=0):
+    draw = random.Random(seed)
+    common = [draw.randrange(3, 300) for _ in range(shared)]
+    return [
+        TokenPair(
+            tuple(common + [draw.randrange(3, 300) for _ in range(draw.randrange(1, 9))]),
+            tuple(draw.randrange(3, 300) for _ in range(draw.randrange(1, 11))),
+        )
+        for _ in range(count)
+    ]
+
+
+def naive_logits(model, pairs):
+    rows = []
+    for pair in pairs:
+        logits = model(input_ids=torch.tensor([pair.prompt + pair.completion])).logits[0]
+        rows.append(logits[len(pair.prompt) - 1 : -1])
+    return torch.cat(rows)
+
+
+@pytest.mark.parametrize("shared", [0, 5, 30])
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_student_outputs_equal_the_plain_forward(tiny, shared, count):
+    pairs = make_pairs(count, shared=shared)
+    out = student_outputs(Backbone(tiny.model), pairs)
+    torch.testing.assert_close(out.hidden @ out.weight.T, naive_logits(tiny.model, pairs), rtol=1e-4, atol=1e-4)
+
+
+def test_sharing_a_prefix_changes_no_gradient(tiny):
+    pairs = make_pairs(5, shared=30)
+    model = tiny.model.train()
+    backbone = Backbone(model)
+    gradients = []
+    for sharing in (True, False):
+        backbone.keeps_all_states = sharing
+        model.zero_grad()
+        out = student_outputs(backbone, pairs)
+        torch.nn.functional.cross_entropy(
+            out.hidden @ out.weight.T, torch.tensor([t for p in pairs for t in p.completion])
+        ).backward()
+        gradients.append({n: p.grad.clone() for n, p in model.named_parameters()})
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(gradient, gradients[1][name], rtol=1e-4, atol=1e-6)
+
+
+def test_cached_prefixes_give_the_teacher_the_same_outputs(tiny):
+    pairs = make_pairs(6, shared=4)
+    cache = PrefixCache(64)
+    backbone = Backbone(tiny.model)
+    for _ in range(2):
+        found = teacher_outputs(backbone, pairs, as_teacher=contextlib.nullcontext, cache=cache)
+        torch.testing.assert_close(found.hidden @ found.weight.T, naive_logits(tiny.model, pairs), rtol=1e-4, atol=1e-4)
+    assert (cache.hits, cache.misses) == (6, 6)
+
+
+def test_an_evicted_prefix_comes_back_bit_equal(tiny):
+    backbone = Backbone(tiny.model)
+    pairs = make_pairs(4, shared=0)
+    with torch.no_grad():
+        roomy, tight = PrefixCache(64), PrefixCache(0)
+        first = teacher_outputs(backbone, pairs, as_teacher=contextlib.nullcontext, cache=roomy)
+        for _ in range(2):
+            again = teacher_outputs(backbone, pairs, as_teacher=contextlib.nullcontext, cache=tight)
+            assert torch.equal(first.hidden, again.hidden)
+    assert tight.held == 0
+
+
+def test_common_prefix_leaves_every_prompt_its_last_token():
+    assert _common_prefix([(1, 2, 3), (1, 2, 3)]) == 2
+    assert _common_prefix([(1, 2, 3), (1, 2, 4, 5)]) == 2
+    assert _common_prefix([(1,), (1, 2)]) == 0
+    assert _common_prefix([(5, 1, 2), (6, 1, 2)]) == 0
+
+
+def test_logits_that_are_not_linear_in_the_hidden_state_are_refused(tiny):
+    backbone = Backbone(tiny.model)
+    backbone.check()
+    plain = tiny.model.forward
+
+    def capped(*args, **kwargs):
+        out = plain(*args, **kwargs)
+        out.logits = 5 * torch.tanh(out.logits / 5)
+        return out
+
+    tiny.model.forward = capped
+    with pytest.raises(ModelError, match="linear map"):
+        Backbone(tiny.model).check()
