@@ -1,0 +1,45 @@
+"""Supervision in, better supervision out: one resumable engine, and the refiners that run on it.
+
+>>> from tutelage.refine import refiners
+>>> sorted(name for name in refiners.names() if name in ("raft", "sdft_data"))
+['raft', 'sdft_data']
+"""
+
+from tutelage.refine.calls import CallCache, Said, engine_identity
+from tutelage.refine.case import Case
+from tutelage.refine.engine import RowRefiner, RunOptions, RunResult, run
+from tutelage.refine.fusers import EngineFuser, Fuser, TemplateFuser
+from tutelage.refine.judges import CosineJudge, EngineJudge, Judge, RuleJudge, judge_one
+from tutelage.refine.raft import RaftRefiner
+from tutelage.refine.registered import refiners
+from tutelage.refine.report import RefineReport, report_on
+from tutelage.refine.sdft_data import SdftDataRefiner
+from tutelage.refine.settings import RefineSettings
+from tutelage.refine.similarity import Embedder, Similarity
+
+__all__ = [
+    "CallCache",
+    "Case",
+    "CosineJudge",
+    "Embedder",
+    "EngineFuser",
+    "EngineJudge",
+    "Fuser",
+    "Judge",
+    "RaftRefiner",
+    "RefineReport",
+    "RefineSettings",
+    "RowRefiner",
+    "RuleJudge",
+    "RunOptions",
+    "RunResult",
+    "Said",
+    "SdftDataRefiner",
+    "Similarity",
+    "TemplateFuser",
+    "engine_identity",
+    "judge_one",
+    "refiners",
+    "report_on",
+    "run",
+]
