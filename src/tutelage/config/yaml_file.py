@@ -51,9 +51,10 @@ def read_yaml(text: str, name: str) -> Node:
         raise ConfigError(f"not YAML: {error.problem or error.context}", where=f"{name}{line}") from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise ConfigError(f"not YAML: {error}", where=name) from error
-    if root is None:
+    built = None if root is None else _Builder(name).build(root, 0)
+    if built is None or (built.children is None and built.value is None):  # an empty document
         return Node(children={}, origin="file", where=name)
-    return _Builder(name).build(root, 0)
+    return built
 
 
 def _check_events(text: str, name: str) -> None:
