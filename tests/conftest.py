@@ -14,6 +14,17 @@ if TYPE_CHECKING:
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test marked ``needs_asset("name")`` only when that asset is absent, and say how to get it."""
+    for mark in item.iter_markers("needs_asset"):
+        from tutelage import assets
+
+        for name in mark.args:
+            if assets.problem(assets.get(name)) is not None:
+                pytest.skip(f"needs the asset {name!r}: run `tutelage assets install {name}`")
+
+
 TINY_TEXT = (
     "You are a helpful assistant. Answer with one word.",
     "What colour is the sky? The sky is blue and the grass is green.",
@@ -98,3 +109,11 @@ def tiny(tiny_model_dir: Path) -> LoadedModel:
 
     torch.set_num_threads(1)
     return load(str(tiny_model_dir), dtype="float32", device="cpu")
+
+
+@pytest.fixture
+def kit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A small made-up catalogue with its wheels and an empty home; see ``made_up_assets.py``."""
+    from made_up_assets import make_kit
+
+    return make_kit(tmp_path, monkeypatch)

@@ -8,12 +8,12 @@ Example:
 
 from __future__ import annotations
 
-from tutelage.assets.catalogue import Asset, Distribution, Licence, catalogue, get, resolve
+from tutelage.assets.entries import Asset, Distribution, Licence, catalogue, get, resolve
 from tutelage.assets.images import images
-from tutelage.assets.install import Installation, install
+from tutelage.assets.installation import Installation, install
 from tutelage.assets.licences import licence_report, refuse_for_training
+from tutelage.assets.loading import AssetRows, load, rows
 from tutelage.assets.location import is_installed, path, problem
-from tutelage.assets.rows import AssetRows, load, rows
 
 __all__ = [
     "Asset",

@@ -12,12 +12,13 @@ import shutil
 import stat
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Protocol
 
-from tutelage.assets.catalogue import Distribution
+from tutelage.assets.entries import Distribution
 from tutelage.errors import AssetError, UnsafePathError
 from tutelage.io.paths import contained, file_sha256
 
@@ -96,7 +97,7 @@ def open_archive(path: Path) -> Iterator[Archive]:
         else:
             with zipfile.ZipFile(path) as file:
                 yield _Zip(file)
-    except (zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, EOFError) as error:
+    except (zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, zlib.error, EOFError) as error:
         raise AssetError(
             f"the archive cannot be read: {error}", where=str(path), hint="remove it and install again"
         ) from error
@@ -147,9 +148,11 @@ def _deb_data(path: Path) -> IO[bytes]:
             if len(header) < 60:
                 break
             name, size = header[:16].decode("ascii", "replace").strip().rstrip("/"), int(header[48:58])
-            if name == "data.tar.xz":
-                return io.BytesIO(lzma.decompress(stream.read(size)))
-            if name == "data.tar":
-                return io.BytesIO(stream.read(size))
-            stream.seek(size + size % 2, os.SEEK_CUR)
+            if not name.startswith("data.tar"):
+                stream.seek(size + size % 2, os.SEEK_CUR)
+                continue
+            content = stream.read(size)
+            if len(content) < size:
+                raise AssetError(f"the package is truncated: {len(content)} of {size} bytes", where=str(path))
+            return io.BytesIO(lzma.decompress(content) if name.endswith(".xz") else content)
     raise AssetError("the package holds no data.tar or data.tar.xz", where=str(path))

@@ -15,10 +15,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from tutelage.assets.archive import verify_archive
-from tutelage.assets.catalogue import Distribution
+from tutelage.assets.entries import Distribution
 from tutelage.assets.location import assets_home
 from tutelage.errors import AssetError
 from tutelage.io.atomic import TEMPORARY
+from tutelage.io.failure import disk_errors
 
 __all__ = ["SEED_FOLDER", "acquire", "archive_cache", "forget"]
 
@@ -57,7 +58,8 @@ def acquire(distribution: Distribution, *, progress: Progress = lambda done: Non
             progress(distribution.bytes)
             return cached
         cached.unlink()
-    cached.parent.mkdir(parents=True, exist_ok=True)
+    with disk_errors(cached.parent, "make the folder"):
+        cached.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cached.parent, prefix=f"{TEMPORARY}{os.getpid()}-") as work:
         _download(distribution, Path(work), progress)
         found = _in_folder(Path(work), distribution)

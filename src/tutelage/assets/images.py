@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tutelage.assets.catalogue import get
+from tutelage.assets.entries import get
 from tutelage.assets.location import files
 from tutelage.errors import AssetError, DataError
 from tutelage.types import IntArray
@@ -49,6 +49,6 @@ def read_idx(path: Path) -> IntArray:
     axes = content[3] if len(content) > 3 else 0
     shape = tuple(int.from_bytes(content[4 + 4 * i : 8 + 4 * i], "big") for i in range(axes))
     values = np.frombuffer(content, dtype=np.uint8, offset=min(4 + 4 * axes, len(content)))
-    if content[:3] != b"\0\0\x08" or axes == 0 or values.size != np.prod(shape):
+    if content[:3] != b"\0\0\x08" or axes == 0 or len(content) < 4 + 4 * axes or values.size != np.prod(shape):
         raise DataError("this is not an IDX file of unsigned bytes", where=str(path))
     return values.reshape(shape)

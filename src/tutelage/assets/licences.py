@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import asdict
 
-from tutelage.assets.catalogue import get
+from tutelage.assets.entries import get
 from tutelage.errors import LicenceError
 
 __all__ = ["licence_report", "refuse_for_training"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tutelage.assets.catalogue import Asset, get
+from tutelage.assets.entries import Asset, get
 from tutelage.errors import AssetError, AssetMissing, CheckpointError, TutelageError
 from tutelage.io.atomic import verify_folder
 from tutelage.io.paths import contained, home

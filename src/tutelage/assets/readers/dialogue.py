@@ -22,7 +22,7 @@ def conversations(data: Files) -> Iterator[Item]:
         listed = load_yaml(path)["conversations"]
         for number, turns in enumerate(listed if isinstance(listed, list) else [], start=1):
             where = f"{path.name}, conversation {number}"
-            lines = [str(turn).strip() for turn in turns or [] if turn is not None and str(turn).strip()]
+            lines = [str(turn).strip() for turn in turns if str(turn).strip()]
             if len(lines) < 2:
                 yield SetAside(where, "fewer than two lines")
                 continue

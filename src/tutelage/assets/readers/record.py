@@ -90,16 +90,18 @@ def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def load_yaml(path: Path) -> dict[str, Any]:
-    """A mapping from a YAML file, plain values only.
+    """A mapping from a YAML file, every scalar as its text (``no`` stays ``"no"``), no tags.
 
     Raises:
         ValueError: it is not YAML, or not a mapping.
     """
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)(path.read_text(encoding="utf-8"))
     try:
-        value = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - both loaders are safe ones
+        value = loader.get_single_data()
     except yaml.YAMLError as error:
         raise ValueError(f"{path.name}: {error}") from error
+    finally:
+        loader.dispose()
     if not isinstance(value, dict):
         raise ValueError(f"{path.name} is not a mapping")
     return value

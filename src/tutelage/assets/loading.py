@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tutelage.assets.catalogue import Asset, get
+from tutelage.assets.entries import Asset, get
 from tutelage.assets.location import files
 from tutelage.assets.readers import READERS
 from tutelage.assets.readers.record import Files, SetAside, identify
