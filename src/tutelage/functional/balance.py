@@ -137,7 +137,7 @@ class EmaBalancer:
         """What a checkpoint must hold to continue: both averages and the number of updates. Plain JSON."""
         return {"anchor_average": self.anchor_average, "other_average": self.other_average, "steps": self.steps}
 
-    def load_state_dict(self, state: Mapping[str, float | int]) -> None:
+    def load_state_dict(self, state: Mapping[str, object]) -> None:
         """Continue from :meth:`state_dict`.
 
         Raises:
@@ -149,9 +149,13 @@ class EmaBalancer:
                 f"the balance state has keys {sorted(state)}",
                 hint=f"expected {sorted(expected)}; is it another object's?",
             )
-        anchor, other, steps = float(state["anchor_average"]), float(state["other_average"]), state["steps"]
-        if not (math.isfinite(anchor) and math.isfinite(other) and anchor >= 0 and other >= 0):
-            raise CheckpointError(f"the balance state holds averages {anchor} and {other}")
-        if isinstance(steps, bool) or int(steps) != steps or steps < 0:
-            raise CheckpointError(f"the balance state counts {steps} updates")
-        self.anchor_average, self.other_average, self.steps = anchor, other, int(steps)
+        averages = []
+        for key in ("anchor_average", "other_average"):
+            average = state[key]
+            if not isinstance(average, int | float) or not math.isfinite(average) or average < 0:
+                raise CheckpointError(f"the balance state holds {key} = {average!r}")
+            averages.append(float(average))
+        steps = state["steps"]
+        if not isinstance(steps, int) or isinstance(steps, bool) or steps < 0:
+            raise CheckpointError(f"the balance state counts {steps!r} updates")
+        (self.anchor_average, self.other_average), self.steps = averages, steps

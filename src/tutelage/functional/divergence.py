@@ -141,11 +141,13 @@ def divergence_rows_(
         if full:
             values.append(divergence_(s, t, beta, gradient=gradient, impossible=impossible))
             continue
+        total = s.sum(-1) + t.sum(-1)
+        broken = total.isnan() | (total == torch.inf)  # even outside the support; -inf only rules a token out
         options = (settings.support, settings.tail, beta)
         value, slope, statistics = restricted_divergence_(
             s, t, k, options, gradient=gradient, statistics=settings.statistics
         )
-        values.append(value)
+        values.append(value.masked_fill_(broken, torch.nan))
         if statistics is not None:
             covered.append(statistics)
         if isinstance(slope, SparseRows):

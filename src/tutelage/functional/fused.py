@@ -49,14 +49,12 @@ class Projected:
     def logits(self, rows: Tensor, scale: float = 1.0, out: Tensor | None = None) -> Tensor:
         """Logits of ``rows`` [C] times ``scale``, float32 (float64): [C, V], in the first rows of ``out`` if given."""
         factor = scale * self.scale
-        hidden = self.hidden[rows].to(self.weight.dtype).mul_(factor)
-        if out is None:
-            out = self.buffer(len(rows))
-        out = out[: len(rows)]
+        hidden = self.hidden[rows].to(self.weight.dtype)
+        out = self.buffer(len(rows)) if out is None else out[: len(rows)]
         if out.dtype == self.weight.dtype:
-            torch.mm(hidden, self.weight.t(), out=out)
-        else:
-            out.copy_(hidden @ self.weight.t())
+            torch.mm(hidden.mul_(factor), self.weight.t(), out=out)
+        else:  # scale after leaving half precision
+            out.copy_(hidden @ self.weight.t()).mul_(factor)
         return out if self.bias is None else out.add_(self.bias, alpha=factor)
 
     def buffer(self, rows: int) -> Tensor:
