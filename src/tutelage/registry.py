@@ -23,7 +23,7 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._:/-]*")
-_plugins: dict[str, str | None] = {}  # entry point -> why it failed, or None
+_plugins: dict[str, str | None] | None = None  # entry point -> why it failed, or None; None before discovery
 
 
 @dataclass(frozen=True)
@@ -145,16 +145,18 @@ def discover() -> dict[str, str | None]:
     Returns:
         The name of each plug-in with the reason why it failed, or None when it was imported.
     """
+    global _plugins  # discovery is a fact about the process: imports happen once
+    if _plugins is not None:
+        return dict(_plugins)
+    found = _plugins = {}
     for point in entry_points(group=PLUGIN_GROUP):
-        if point.name in _plugins:
-            continue
-        _plugins[point.name] = None
+        found[point.name] = None
         try:
             point.load()
         except Exception as error:
-            _plugins[point.name] = f"{type(error).__name__}: {error}"
+            found[point.name] = f"{type(error).__name__}: {error}"
             warnings.warn(f"the plug-in {point.name!r} ({point.value}) failed to load: {error}", stacklevel=2)
-    return dict(_plugins)
+    return dict(found)
 
 
 def _origin(value: object) -> str:

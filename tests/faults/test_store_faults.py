@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,18 +18,24 @@ from tutelage.store import schema as module
 
 BATCH = 20
 
-WRITER = """
-import sys
-from tutelage.store import Store
-path, name, batches, size = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-with Store(path) as store:
-    for batch in range(batches):
-        store.log("r", [(batch * size + i, name, float(batch)) for i in range(size)])
-"""
+
+def start(work: Callable[[], object]) -> int:
+    """Run ``work`` in a forked child; its process number."""
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    return pid
 
 
-def start(path: Path, name: str, batches: int) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", WRITER, str(path), name, str(batches), str(BATCH)])
+def write_batches(path: Path, name: str, batches: int) -> None:
+    with Store(path) as store:
+        for batch in range(batches):
+            store.log("r", [(batch * BATCH + i, name, float(batch)) for i in range(BATCH)])
 
 
 def new_store(path: Path) -> Store:
@@ -50,14 +56,17 @@ def integrity(path: Path) -> str:
 def test_four_processes_lose_nothing_and_a_reader_sees_whole_batches(tmp_path: Path, batches: int) -> None:
     path = tmp_path / "s.sqlite"
     with new_store(path) as store:
-        writers = [start(path, f"w{i}", batches) for i in range(4)]
+        writers = {start(partial(write_batches, path, f"w{i}", batches)) for i in range(4)}
         torn = looks = 0
-        while any(writer.poll() is None for writer in writers):
+        while writers:
             rows = store.metrics("r")
             torn += len(rows) % BATCH != 0
-            looks += 1
-            time.sleep(0.01)
-        assert [writer.wait() for writer in writers] == [0] * 4
+            looks += len(rows) < 4 * batches * BATCH
+            for pid in list(writers):
+                ended, status = os.waitpid(pid, os.WNOHANG)
+                if ended:
+                    assert status == 0
+                    writers.remove(pid)
         assert looks > 0
         assert torn == 0
         for i in range(4):
@@ -66,22 +75,16 @@ def test_four_processes_lose_nothing_and_a_reader_sees_whole_batches(tmp_path: P
 
 
 def test_four_processes_may_make_the_store_together(tmp_path: Path) -> None:
-    code = "import sys; from tutelage.store import Store; Store(sys.argv[1]).create_run(sys.argv[2], 't', 'x', {}, 'c')"
     path = tmp_path / "s.sqlite"
-    makers = [subprocess.Popen([sys.executable, "-c", code, str(path), str(i)]) for i in range(4)]
-    assert [maker.wait() for maker in makers] == [0] * 4
+    makers = [start(lambda i=i: Store(path).create_run(str(i), "t", "x", {}, "c")) for i in range(4)]
+    assert [os.waitpid(pid, 0)[1] for pid in makers] == [0] * 4
     with Store(path) as store:
         assert sorted(run.id for run in store.runs()) == ["0", "1", "2", "3"]
 
 
 def killed_after(path: Path, name: str, delay: float) -> None:
     """Fork a writer that logs batches without end, and kill it."""
-    pid = os.fork()
-    if pid == 0:
-        store, batch = Store(path), 0
-        while True:
-            store.log("r", [(batch * BATCH + i, name, 0.0) for i in range(BATCH)])
-            batch += 1
+    pid = start(partial(write_batches, path, name, 10**9))
     time.sleep(delay)
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)

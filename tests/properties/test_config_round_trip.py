@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import tempfile
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -106,7 +107,7 @@ def load_text(text: str) -> Everything:
         return load(Everything, file).value
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(everything)
 @example(Everything(maybe_text=None, anything={"a": [None, {"none": None}]}, table={"none": None}))
 def test_toml_gives_the_value_back(value: Everything) -> None:
@@ -115,13 +116,13 @@ def test_toml_gives_the_value_back(value: Everything) -> None:
     assert dump_toml(load_text(text)) == text
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(everything)
 def test_dicts_give_the_value_back(value: Everything) -> None:
     assert same(from_dict(Everything, to_dict(value)), value)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(everything)
 def test_every_key_is_found_on_its_line(value: Everything) -> None:
     text = dump_toml(value)
@@ -133,11 +134,9 @@ def test_every_key_is_found_on_its_line(value: Everything) -> None:
     assert {name for (name,) in found} == {f.name for f in dataclasses.fields(Everything)}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(texts)
 def test_a_text_override_is_the_text_or_its_toml(text: str) -> None:
-    import tomllib
-
     given_text = text.strip()
     value = load(Everything, overrides=[f"text={text}"]).value.text
     try:

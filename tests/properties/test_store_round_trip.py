@@ -28,7 +28,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(values)
 @example({"$float": "NaN"})
 @example([{"$float": math.nan}, -0.0])
@@ -38,7 +38,7 @@ def test_encoding_loses_nothing(value: Any) -> None:
     assert repr(decode(text)) == repr(value)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(values)
 def test_exports_are_strict_json(value: Any) -> None:
     def refuse(name: str) -> None:
@@ -52,7 +52,7 @@ def test_a_number_as_text_reads_back(value: float) -> None:
     assert repr(float(number_text(value))) == repr(value)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.dictionaries(st.tuples(st.integers(-(2**63) + 1, 2**63 - 1), clean), floats, max_size=20))
 def test_scalars_come_back(rows: dict[tuple[int, str], float]) -> None:
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder, "s.sqlite")) as store:
@@ -63,7 +63,7 @@ def test_scalars_come_back(rows: dict[tuple[int, str], float]) -> None:
     np.testing.assert_array_equal([back[key] for key in rows], list(rows.values()))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.dictionaries(clean, st.tuples(floats, clean, clean), max_size=10), st.booleans(), st.booleans())
 def test_scores_come_back(items: dict[str, tuple[float, str, str]], grouped: bool, spoken: bool) -> None:
     scores = Scores(
@@ -88,7 +88,7 @@ finite = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(finite, max_size=5))
 def test_json_lines_come_back(rows: list[Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -98,7 +98,7 @@ def test_json_lines_come_back(rows: list[Any]) -> None:
     assert repr([line.value for line in lines]) == repr(rows)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(finite, finite)
 def test_equal_hashes_mean_equal_values(one: Any, other: Any) -> None:
     canonical = [json.dumps(value, sort_keys=True) for value in (one, other)]
@@ -106,7 +106,7 @@ def test_equal_hashes_mean_equal_values(one: Any, other: Any) -> None:
     assert content_hash(one) == content_hash(json.loads(json.dumps(one)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=80))
 def test_any_bytes_are_read_line_by_line(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -105,6 +105,8 @@ def transaction(connection: sqlite3.Connection, path: Path, *, write: bool) -> I
         StoreError: instead of every error of SQLite.
     """
     with sqlite_errors(path):
+        if connection.in_transaction:  # Ctrl-C came between a BEGIN and its block
+            connection.execute("ROLLBACK")
         connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
         try:
             yield connection

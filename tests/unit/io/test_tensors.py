@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import os
+import resource
 from pathlib import Path
 
 import pytest
 import torch
 
-from tutelage.errors import CheckpointError, DataError
+from tutelage.errors import CheckpointError, DataError, StoreError
 from tutelage.io.tensors import load_metadata, load_tensors, save_tensors
 
 DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.int8, torch.uint8, torch.bool]
@@ -60,6 +62,24 @@ def test_what_cannot_be_saved_leaves_the_old_file(tmp_path: Path) -> None:
         save_tensors(tmp_path / "a", {}, {"step": 3})  # type: ignore[dict-item]
     assert torch.equal(load_tensors(tmp_path / "a")["x"], torch.ones(2))
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_limit_of_the_disk_keeps_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "weights"
+    save_tensors(path, {"x": torch.ones(2)})
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+            with pytest.raises(StoreError) as caught:
+                save_tensors(path, {"x": torch.zeros(10_000)})
+            code = int(caught.value.where != str(path))
+        finally:
+            os._exit(code)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert [p.name for p in tmp_path.iterdir()] == ["weights"]
+    assert torch.equal(load_tensors(path)["x"], torch.ones(2))
 
 
 def test_every_truncation_is_refused_with_the_name(tmp_path: Path) -> None:

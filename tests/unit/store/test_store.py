@@ -4,8 +4,6 @@ import json
 import math
 import os
 import sqlite3
-import subprocess
-import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -263,13 +261,18 @@ def test_a_backup_is_one_whole_file(store: Store, tmp_path: Path) -> None:
         assert copy.metrics("r1") == [(1, "loss", 1.0)]
 
 
-def test_runs_of_the_dead_are_marked(store: Store, tmp_path: Path) -> None:
-    code = (
-        "import sys; from tutelage.store import Store; s = Store(sys.argv[1]);"
-        "s.create_run('dead', 'tune', 'x', {}, 'c'); s.create_run('ended', 'tune', 'x', {}, 'c');"
-        "s.update_run('ended', status='failed')"
-    )
-    subprocess.run([sys.executable, "-c", code, str(store.path)], check=True)
+def test_runs_of_the_dead_are_marked(store: Store) -> None:
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            store.create_run("dead", "tune", "x", {}, "c")
+            store.create_run("ended", "tune", "x", {}, "c")
+            store.update_run("ended", status="failed")
+            code = 0
+        finally:
+            os._exit(code)
+    assert os.waitpid(pid, 0)[1] == 0
     copied = "INSERT INTO runs SELECT ?, ?, kind, folder, status, config, command, created, ended, summary, ? FROM runs"
     (here,) = (str(owner) for (owner,) in query(store, "SELECT owner FROM runs WHERE id = 'r1'"))
     with sqlite3.connect(store.path) as connection:  # one of another host, one whose process number lives again
