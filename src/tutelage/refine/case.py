@@ -12,16 +12,18 @@ __all__ = ["Case", "asked", "case_of", "is_terse", "question_of", "words"]
 LONG_QUESTION = 60  # words; of a longer prompt only the end is taken for the question
 
 _WORD = re.compile(r"\w+(?:['’.,-]\w+)*")
-_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[\"'“(]?[^\W_a-z])|\n+")
+_ABBREVIATION = re.compile(r"\b(?:[A-Z][a-z]{0,2}|e\.g|i\.e|vs|etc|approx)\.$")
 
 
 @dataclass(frozen=True)
 class Case:
-    """``text`` as an answer to ``question``, whose right answer is ``reference``."""
+    """``text`` as an answer to ``question``; ``reference`` is the right one, of ``choices`` if there are any."""
 
     question: str
     reference: str
     text: str = ""
+    choices: tuple[str, ...] = ()
 
 
 def words(text: str) -> list[str]:
@@ -56,17 +58,39 @@ def case_of(row: Row) -> Case | str:
     if len(answers) != 1 or len(row["completion"]) != 1:
         return "not_one_answer"
     reference = answers[0]["content"].strip()
-    return Case(question, reference) if reference else "empty_answer"
+    choices = tuple(row.get("choices", ()))
+    return Case(question, reference, choices=choices) if reference else "empty_answer"
 
 
 def asked(question: str) -> str:
-    """The question itself: all of a short prompt, the last sentences (up to 60 words) of a long one."""
-    if len(words(question)) <= LONG_QUESTION:
-        return question
-    parts = [part.strip() for part in _SENTENCE.split(question) if part.strip()]
+    """The question itself, without what is told before it.
+
+    From the last sentence that ends with a question mark on, if it has at least four words ("The groups are a and b.
+    Which group is c in?" gives "Which group is c in?"); else the last sentences, up to 60 words.
+    """
+    parts = _sentences(question)
+    for at in range(len(parts) - 1, -1, -1):
+        tail = " ".join(parts[at:])
+        if (
+            parts[at].rstrip("\"'”’)*").endswith("?")
+            and len(words(parts[at])) >= 4
+            and len(words(tail)) <= LONG_QUESTION
+        ):
+            return tail
     kept: list[str] = []
     for part in reversed(parts):
-        if kept and sum(len(words(k)) for k in kept) + len(words(part)) > LONG_QUESTION:
+        if kept and len(words(" ".join([part, *kept]))) > LONG_QUESTION:
             break
         kept.insert(0, part)
     return " ".join(" ".join(kept).split()[-2 * LONG_QUESTION :])
+
+
+def _sentences(text: str) -> list[str]:
+    """Sentences and lines; a point after an initial or a short capitalised word ("Dr.") does not end one."""
+    found: list[str] = []
+    for part in _SENTENCE.split(text):
+        if found and _ABBREVIATION.search(found[-1]):
+            found[-1] = f"{found[-1]} {part.strip()}"
+        elif part.strip():
+            found.append(part.strip())
+    return found

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from tutelage.refine.calls import Said
-from tutelage.refine.case import Case, is_terse, words
+from tutelage.refine.case import Case, asked, is_terse, words
 from tutelage.refine.prompts import EXAMPLE_WORDS
 from tutelage.refine.similarity import Similarity
 from tutelage.refine.stages import Check
@@ -46,6 +46,10 @@ def find_value(value: str, text: str) -> tuple[int, int] | None:
     return None
 
 
+def _says(value: str, text: str) -> bool:
+    return find_value(value, text) is not None
+
+
 def is_sane_length(case: Case) -> bool:
     """At most four times the reference's words plus 40, and no word five times in a row."""
     said = [word.casefold() for word in words(case.text)]
@@ -57,8 +61,11 @@ def is_sane_length(case: Case) -> bool:
 def what_is_lost(case: Case, terse_words: int) -> Check:
     """The strict part: value, numbers, names, negation and quoted words, whatever the cosine says."""
     known = f"{case.question} {case.reference}"
-    if is_terse(case.reference, terse_words) and find_value(case.reference, case.text) is None:
+    if is_terse(case.reference, terse_words) and not _says(case.reference, case.text):
         return Check(False, "value_missing", f"{case.reference!r} is not in it")
+    for choice in case.choices:
+        if choice != case.reference and _says(choice, case.text) and not _says(choice, asked(case.question)):
+            return Check(False, "other_choice", f"it speaks of {choice!r} too")
     lost = entities_preserved(case.reference, case.text).missing
     if lost:
         return Check(False, "entity_missing", f"not in it: {', '.join(entity.text for entity in lost[:5])}")
@@ -70,10 +77,10 @@ def what_is_lost(case: Case, terse_words: int) -> Check:
     ):
         return Check(False, "negation", "a negation was added or lost")
     for quoted in _QUOTED.finditer(case.text):
-        if find_value(quoted.group(2).strip(",. "), known) is None:
+        if not _says(quoted.group(2).strip(",. "), known):
             return Check(False, "new_quote", f"it quotes {quoted.group(2)!r}, which stands nowhere")
     for mark in EXAMPLE_WORDS:
-        if find_value(mark, case.text) is not None and find_value(mark, known) is None:
+        if _says(mark, case.text) and not _says(mark, known):
             return Check(False, "example_copied", f"{mark!r} is from the prompt's example")
     return Check(True)
 

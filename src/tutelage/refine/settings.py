@@ -32,7 +32,7 @@ class RefineSettings:
         metadata={"help": "what the rewrite is compared with: the answer, question+answer, or by the answer's length"},
     )
     terse_words: int = field(default=8, metadata={"help": "answers up to this many words are terse (see compare)"})
-    attempts: int = field(default=2, metadata={"help": "rewrites tried for one row before it falls back"})
+    attempts: int = field(default=3, metadata={"help": "rewrites tried for one row before it falls back"})
     rounds: int = field(default=3, metadata={"help": "fusions tried for one row"})
     accept: float = field(default=0.8, metadata={"help": "mean judge score that ends the rounds early"})
     temperature: float = field(default=0.0, metadata={"help": "of the first rewrite by each prompt; 0 = greedy"})

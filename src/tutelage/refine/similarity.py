@@ -36,10 +36,10 @@ class Similarity:
 
     Why: a sentence around a terse value is far from the bare value. With all-MiniLM-L6-v2 on 40 ESCO items ("Which
     skill group does the skill '...' belong to?", one-word references), good statements have a cosine of 0.29 to 0.54
-    with the reference, so tau = 0.8 refuses them all, and wrong ones reach 0.44. Against question+answer good statements
-    have 0.90 to 0.98, refusals 0.04 to 0.24, answers to another item 0.27 to 0.58. Putting the question on *both*
-    sides would be worthless: there refusals score 0.79 to 0.94. No side can see a wrong value (0.77 to 0.92 here): that
-    is what the check of values, numbers and names is for.
+    with the reference, so tau = 0.8 refuses them all, and wrong ones reach 0.44. Against question+answer good
+    statements have 0.90 to 0.98, refusals 0.04 to 0.24, answers to another item 0.27 to 0.58. Putting the question on
+    *both* sides would be worthless: there refusals score 0.79 to 0.94. No comparison sees a wrong value (0.77 to 0.92
+    here): that is what the check of values, numbers and names is for.
 
     Source: RAFT (arXiv 2606.00147) Eq. 2 for ``"answer"``; the rest is own derivation.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from tutelage.refine.case import Case
+from tutelage.verify import refusal_phrase
 
 __all__ = ["addresses_judge", "meta_talk"]
 
@@ -16,8 +17,7 @@ _META = re.compile(
             r"\b(?:reference|original|provided|given|well-worded|correct) answer\b",
             r"\bas an? (?:\w+[- ]){0,4}(?:ai|language model|chatbot|assistant)\b",
             r"\bI(?:['’]| a)m (?:just )?an? (?:ai|chatbot)\b",
-            r"\bI(?:['’]| a)m (?:very )?(?:sorry|unable|not able)\b",
-            r"\bI (?:cannot|can['’]t|do not|don['’]t) (?:help|assist|answer|have)\b",
+            r"\bI(?:['’]| a)m (?:very )?sorry\b",
             r"^(?:sure|certainly|of course|okay)\b[,!.]",
             r"\bhere(?:['’]s| is| are) (?:the|a|my) (?:re\w+|answer|statement)\b",
             r"\bin (?:my|your) own words\b",
@@ -44,7 +44,10 @@ _TO_JUDGE = re.compile(
 
 def meta_talk(case: Case) -> str | None:
     """Talk about answering, refusing or rewriting that is in neither question nor reference."""
-    return _first(_META, case)
+    said = _first(_META, case)
+    if said is None and refusal_phrase(case.reference) is None:
+        said = refusal_phrase(case.text)
+    return said
 
 
 def addresses_judge(case: Case) -> str | None:
