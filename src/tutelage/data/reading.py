@@ -13,7 +13,8 @@ from typing import Any
 
 from tutelage.data.columns import Layout, find_layout, wrong_columns
 from tutelage.data.conversation import BadRow, check_chat, split_answer
-from tutelage.data.formats import Format, Record, detect, records
+from tutelage.data.formats import detect, records
+from tutelage.data.record import Format, Record
 from tutelage.data.rejected import Rejected, excerpt
 from tutelage.errors import DataError, RangeError
 from tutelage.io import file_sha256

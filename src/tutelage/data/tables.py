@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tutelage.data.formats import Format, Record
+from tutelage.data.record import Format, Record
 from tutelage.errors import DataError
 
 if TYPE_CHECKING:

@@ -1,0 +1,81 @@
+"""Rows of CSV and TSV files, quoted line ends and all."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tutelage.data.record import Record
+from tutelage.errors import DataError
+
+__all__ = ["delimited_records"]
+
+
+def delimited_records(path: Path, separator: str | None) -> Iterator[Record]:
+    """Every row of a file with a header line, with the line on which it begins.
+
+    Args:
+        path: the file.
+        separator: what stands between fields; None takes the most frequent of ``, ; |`` and tab in the header.
+
+    Raises:
+        DataError: the header is not valid, or names a column twice.
+    """
+    with path.open("rb") as binary:
+        stream = io.TextIOWrapper(binary, "utf-8-sig", errors="surrogateescape", newline="")
+        header = stream.readline()
+        separator = separator or max(",;\t|", key=header.count)
+        stream.seek(0)
+        limit = csv.field_size_limit(1 << 26)
+        try:
+            yield from _table(csv.reader(stream, delimiter=separator, strict=True), path)
+        finally:
+            csv.field_size_limit(limit)
+
+
+def _table(reader: Any, path: Path) -> Iterator[Record]:
+    try:
+        names = [name.strip() for name in next(reader)]
+    except csv.Error as error:
+        raise DataError(f"the header is not valid CSV: {error}", where=f"{path}:1", hint="check the quotes") from error
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"the column {twice[0]!r} stands twice", where=f"{path}:1", hint="rename one of them")
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield Record(line, None, _csv_problem(str(error), line, reader.line_num))
+            continue
+        if not cells:
+            continue
+        if len(cells) != len(names):
+            problem = ("wrong_fields", f"{len(cells)} fields where the header has {len(names)}")
+            yield Record(line, None, problem, os.fsdecode(",".join(cells)[:2_000].encode("utf-8", "surrogateescape")))
+            continue
+        yield Record(line, {name: _cell(text) for name, text in zip(names, cells, strict=True)})
+
+
+def _csv_problem(error: str, first: int, last: int) -> tuple[str, str]:
+    span = f"; lines {first} to {last} are one record because of it" if last > first else ""
+    if "unexpected end of data" in error:
+        return "truncated", f"the file ends inside a quoted field{span}"
+    return "not_csv", f"{error}{span}"
+
+
+def _cell(text: str) -> Any:
+    """A cell; lists of objects (chats) and of texts (choices) that are written as JSON are read as such."""
+    if text.startswith(("[{", '["')):
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            return text
+    return text
