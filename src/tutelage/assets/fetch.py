@@ -115,17 +115,28 @@ def _download(distribution: Distribution, work: Path, progress: Progress) -> Non
                 child.terminate()
                 child.wait()
     if child.returncode != 0:
-        tail = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-8:]
-        raise _unobtainable(distribution, "\n    ".join(["the client said:", *tail]))
+        said = _reason(log.read_text(encoding="utf-8", errors="replace"))
+        raise _unobtainable(distribution, f"{distribution.channel} failed: {said}")
     progress(distribution.bytes)
 
 
 def _size(folder: Path) -> int:
+    """Bytes below ``folder``; what the client renames or removes meanwhile counts or not."""
     total = 0
-    for file in folder.rglob("*"):
-        with suppress(OSError):  # the client renames and removes files meanwhile
-            total += file.stat().st_size if file.is_file() else 0
+    for parent, _, names in os.walk(folder):  # unlike rglob it passes over folders that vanish
+        for name in names:
+            with suppress(OSError):
+                total += os.stat(os.path.join(parent, name)).st_size  # noqa: PTH116, PTH118 - plain names are fast
     return total
+
+
+def _reason(log: str) -> str:
+    """The part of the client's words that tells why it failed: its errors, else its last lines; a dead network once."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith(("ERROR", "E:"))] or lines[-3:]
+    if any("connection broken" in line or "Failed to resolve" in line for line in lines):
+        errors.insert(0, "the network did not answer")
+    return "; ".join(line[:200] for line in errors[:4]) or "it said nothing"
 
 
 def _unobtainable(distribution: Distribution, reason: str) -> AssetError:

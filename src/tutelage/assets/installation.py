@@ -62,9 +62,12 @@ def install(
         clean_stale(archive_cache())
         todo = [asset for asset in wanted if problem(asset, verify=verify) is not None]
         failures = _install_all(todo, console)
+    if len(failures) == 1:
+        raise failures[0]
     if failures:
+        lines = [f"{error.where}: {error.what}" if error.where else error.what for error in failures]
         raise AssetError(
-            "; ".join(f"{e.where}: {e.what}" if e.where else e.what for e in failures), hint=failures[0].hint
+            "\n".join(["not everything could be installed:", *lines]), hint=failures[0].hint
         ) from failures[0]
     made = tuple(asset.name for asset in todo)
     return Installation(made, tuple(a.name for a in wanted if a.name not in made))

@@ -186,7 +186,7 @@ def test_what_pip_says_is_passed_on(kit: Kit, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
     with pytest.raises(AssetError) as caught:
         assets.install("quiz")
-    assert "made-up-quiz==1.0" in str(caught.value)
+    assert "No matching distribution found for made-up-quiz==1.0" in str(caught.value)
     assert "TUTELAGE_ASSETS" in str(caught.value)
 
 
