@@ -9,6 +9,7 @@ stopped; a run with other settings reuses whatever answers it still needs.
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import time
 from abc import ABC, abstractmethod
@@ -139,7 +140,7 @@ def run(
                 seconds = (time.monotonic() - begun) / len(few)
                 entries = [_entry(k, r, seconds) for (k, _), r in zip(few, refined, strict=True)]
                 log.append(*entries, sync=True)
-                done.update({e["key"]: (r, seconds) for e, r in zip(entries, refined, strict=True)})
+                done.update(_read(json.loads(json.dumps(entry))) for entry in entries)  # as a later run will see it
                 advance(len(few))
         return RunResult(
             refined=[done[k][0] for k in keys],
@@ -157,6 +158,13 @@ def _entry(key: str, refined: Refined, seconds: float) -> dict[str, Any]:
     return {"key": key, "seconds": seconds, "refined": result}
 
 
+def _read(entry: dict[str, Any]) -> tuple[str, tuple[Refined, float]]:
+    """Key, result and seconds of one line of the log."""
+    made = entry["refined"]
+    refined = Refined(made["row"], made["outcome"], made["reason"], made["trace"])
+    return entry["key"], (refined, float(entry["seconds"]))
+
+
 def _finished(log: JsonlLog, wanted: frozenset[str]) -> tuple[dict[str, tuple[Refined, float]], int]:
     """Finished rows of this run by key, and the number of lines that could not be read."""
     done: dict[str, tuple[Refined, float]] = {}
@@ -167,9 +175,8 @@ def _finished(log: JsonlLog, wanted: frozenset[str]) -> tuple[dict[str, tuple[Re
             if line.error is not None:
                 raise ValueError(line.error)
             if value["key"] in wanted:
-                made = value["refined"]
-                refined = Refined(made["row"], made["outcome"], made["reason"], made["trace"])
-                done[value["key"]] = (refined, float(value["seconds"]))
+                key, result = _read(value)
+                done[key] = result
         except (KeyError, TypeError, ValueError):
             damaged += 1
     return done, damaged

@@ -17,7 +17,9 @@ from tutelage.types import Engine, Sampling
 
 __all__ = ["CosineJudge", "EngineJudge", "Judge", "RuleJudge", "judge_one", "mean_score", "parse_score"]
 
-_ONE_NUMBER = re.compile(r"(?:score|grade|rating)?\s*[:=]?\s*(\d{1,3}(?:\.\d+)?)\s*(?:/\s*10)?\s*\.?", re.IGNORECASE)
+_ONE_NUMBER = re.compile(
+    r"(?:score|grade|rating)?\s*[:=]?\s*([0-9]{1,3}(?:\.[0-9]+)?)\s*(?:/\s*10)?\s*\.?", re.IGNORECASE
+)
 
 
 class Judge(Protocol):

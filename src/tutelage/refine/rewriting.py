@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from tutelage.io import content_hash
@@ -81,7 +81,10 @@ class Rewriting:
             "identity": calls.identity(self.engine),
             "revision": getattr(loaded, "revision", None),
             "params": {
-                **asdict(Sampling(max_new_tokens=s.max_new_tokens, temperature=s.temperature)),
+                "max_new_tokens": s.max_new_tokens,
+                "temperature": s.temperature,
+                "top_p": 1.0,
+                "top_k": 0,
                 "retry_temperature": s.retry_temperature,
                 "seed": self.seed,
             },
