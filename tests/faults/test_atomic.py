@@ -92,6 +92,28 @@ def make_folder(target: Path) -> None:
         (folder / "sub" / "state.json").write_text("{}")
 
 
+def test_every_file_and_folder_is_flushed_before_the_rename(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: set[int] = set()
+    at_rename: list[set[int]] = []
+    real_sync, real_replace = os.fsync, os.replace
+
+    def sync(handle: int) -> None:
+        flushed.add(os.fstat(handle).st_ino)
+        real_sync(handle)
+
+    def replace(source: Path, target: Path) -> None:
+        at_rename.append(set(flushed))
+        real_replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(os, "replace", replace)
+    make_folder(tmp_path / "ck")
+    inside = {path.stat().st_ino for path in [tmp_path / "ck", *(tmp_path / "ck").rglob("*")]}
+    assert len(inside) == 5  # two files, the manifest, two folders
+    assert inside <= at_rename[-1]
+    assert tmp_path.stat().st_ino in flushed
+
+
 @pytest.mark.parametrize("half", [False, True])
 def test_killed_at_every_call_of_a_folder(tmp_path: Path, half: bool) -> None:
     status, calls = in_child(lambda: make_folder(tmp_path / "dry"))
@@ -268,7 +290,17 @@ def test_an_error_of_the_block_passes_and_leaves_nothing(tmp_path: Path, error: 
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("damage", ["missing", "empty", "cut", "bit", "longer", "link"])
+DAMAGES = {
+    "missing": "is missing",
+    "empty": "is truncated: 0 of",
+    "cut": "is truncated",
+    "bit": "was changed",
+    "longer": "is longer",
+    "link": "outside the folder",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", ["model.bin", "sub/state.json"])
 def test_every_damage_is_found_and_named(tmp_path: Path, name: str, damage: str) -> None:
     make_folder(tmp_path / "ck")
@@ -286,6 +318,7 @@ def test_every_damage_is_found_and_named(tmp_path: Path, name: str, damage: str)
     with pytest.raises(CheckpointError) as caught:
         verify_folder(tmp_path / "ck")
     assert name in str(caught.value)
+    assert DAMAGES[damage] in caught.value.what
 
 
 def test_a_manifest_cut_anywhere_is_refused(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ _TABLES = (
         run INTEGER NOT NULL REFERENCES runs (seq) ON DELETE CASCADE,
         name TEXT NOT NULL,
         step INTEGER NOT NULL,
-        value REAL,  -- NULL is NaN, which SQLite cannot hold
+        value REAL,  -- SQLite keeps NaN as NULL; reading turns it back
         PRIMARY KEY (run, name, step)
     ) STRICT, WITHOUT ROWID""",
     """CREATE TABLE score_sets (

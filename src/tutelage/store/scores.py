@@ -32,7 +32,7 @@ def write_scores(connection: sqlite3.Connection, run: int, arm: str, scores: Sco
                 seq,
                 i,
                 visible(item),
-                None if np.isnan(value) else float(value),
+                float(value),
                 None if groups is None else visible(groups[i]),
                 None if outputs is None else visible(outputs[i]),
             )

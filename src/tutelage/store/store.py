@@ -181,7 +181,7 @@ class Store:
             connection.executemany(
                 "INSERT INTO metrics (run, name, step, value) VALUES (?, ?, ?, ?)"
                 " ON CONFLICT (run, name, step) DO UPDATE SET value = excluded.value",
-                [(run, name, step, None if value != value else value) for step, name, value in checked],
+                [(run, name, step, value) for step, name, value in checked],
             )
 
     def metrics(self, run_id: str, name: str | None = None) -> list[Scalar]:

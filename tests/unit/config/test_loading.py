@@ -291,6 +291,17 @@ def test_lines_of_every_form_of_key(write: Write) -> None:
     assert {key: resolved.origins[key] for key in expected} == {key: f"file:{n}" for key, n in expected.items()}
 
 
+def test_lines_inside_a_value_are_no_keys(write: Write) -> None:
+    text = (
+        "anything = [\n'seed',\n{ rate = 1 },\n]\n"
+        'lora.targets = ["""\nmodel = 1""",\n"rate"\n]\n'
+        "seed = 1\nmodel = 'm'\nrate = 2"
+    )
+    origins = load(Run, write("a.toml", text)).origins
+    keys = ("anything", "lora.targets", "seed", "model", "rate")
+    assert [origins[key] for key in keys] == ["file:1", "file:5", "file:9", "file:10", "file:11"]
+
+
 def test_dicts_and_toml_give_the_value_back(write: Write) -> None:
     value = Run(model='q"\\\n\x00\x7fü', rate=-math.inf, lora=None, cap=None, note=None, out=Path("a b"), mode=3)
     value.weights["odd key\n"] = 1e300
