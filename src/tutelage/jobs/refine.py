@@ -242,8 +242,7 @@ def _load(data: ReadConfig) -> LoadReport:
 
 
 def _open_parts(config: RefineConfig) -> Parts:
-    from tutelage.models import TransformersEngine, load, open_engine
-    from tutelage.models.encoder import Encoder
+    from tutelage.models import Encoder, TransformersEngine, load, open_engine
     from tutelage.models.loading import set_threads
 
     set_threads(config.threads)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -28,18 +28,22 @@ class Said:
 
 
 def engine_identity(engine: Engine) -> str:
-    """What tells one engine's answers from another's: its name and, where it can say it, the hash of its weights.
+    """What tells one engine's answers from another's: its name and, where they can be told, weights and wording.
 
-    An engine's own ``identity`` wins; else the ``weights_hash`` of the engine or of the model it holds is joined to
-    the name. An engine behind a server has neither, and is known by its name alone.
+    An engine's own ``identity`` wins. Else the ``weights_hash`` of the engine or of the model it holds is joined to
+    the name, with that model's number format and chat template. An engine behind a server has none of these and is
+    known by its name alone; an adapter attached to a model after loading is not seen.
     """
     own = getattr(engine, "identity", None)
     if isinstance(own, str):
         return own
-    for holder in (engine, getattr(engine, "loaded", None)):
+    loaded = getattr(engine, "loaded", None)
+    for holder in (engine, loaded):
         weights = getattr(holder, "weights_hash", None)
         if isinstance(weights, str):
-            return f"{engine.name}@{weights}"
+            template = getattr(getattr(loaded, "tokenizer", None), "chat_template", None)
+            number_format = getattr(getattr(loaded, "model", None), "dtype", None)
+            return f"{engine.name}@{content_hash([weights, str(template), str(number_format)])}"
     return engine.name
 
 
@@ -53,16 +57,23 @@ class CallCache:
     Args:
         path: the log; None keeps the answers in memory only.
         batch_size: prompts sent to an engine in one call.
+        before_call: called before each call to an engine; what it raises ends the work, with all answers so far kept.
 
     Raises:
         RangeError: ``batch_size`` below 1.
         StoreError: the log cannot be opened.
     """
 
-    def __init__(self, path: str | os.PathLike[str] | None = None, *, batch_size: int = 16) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        batch_size: int = 16,
+        before_call: Callable[[], None] | None = None,
+    ) -> None:
         if batch_size < 1:
             raise RangeError(f"batch_size is {batch_size}, it must be at least 1")
-        self.batch_size = batch_size
+        self.batch_size, self.before_call = batch_size, before_call
         self.calls = self.tokens = self.hits = self.damaged = 0
         self._known: dict[str, Said] = {}
         self._identities: dict[int, tuple[Engine, str]] = {}
@@ -108,6 +119,8 @@ class CallCache:
         prompt_of = dict(zip(keys, prompts, strict=True))
         for start in range(0, len(missing), self.batch_size):
             batch = missing[start : start + self.batch_size]
+            if self.before_call is not None:
+                self.before_call()
             answers = engine.generate([prompt_of[k] for k in batch], sampling=sampling, n=1, seed=seed)
             if len(answers) != len(batch) or any(len(answer) != 1 for answer in answers):
                 raise EngineError(

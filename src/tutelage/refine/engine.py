@@ -64,7 +64,7 @@ class RunOptions:
     """How a run goes about it; none of this changes a result.
 
     ``batch_size`` prompts go to an engine in one call, ``rows_at_once`` rows are finished and recorded together;
-    ``should_stop`` is asked between them; ``console`` shows the progress bar (None: no bar).
+    ``should_stop`` is asked between calls; ``console`` shows the progress bar (None: no bar).
     """
 
     batch_size: int = 16
@@ -131,17 +131,22 @@ def run(
         done, damaged = _finished(log, frozenset(keys))
         todo = [(k, row) for k, row in dict(zip(keys, rows, strict=True)).items() if k not in done]
         reused = sum(k in done for k in keys)
-        with _bar(options.console, refiner.name, total=len(todo)) as advance:
-            for few in _chunks(todo, options.rows_at_once):
+        with _bar(options.console, refiner.name, total=len(todo)) as show:
+
+            def before_call() -> None:
+                show(0, calls.calls)
                 if options.should_stop is not None and options.should_stop():
-                    raise Interrupted("stopped as asked; every finished row is saved", where=str(out_dir))
+                    raise Interrupted("stopped as asked; every answer so far is saved", where=str(out_dir))
+
+            calls.before_call = before_call
+            for few in _chunks(todo, options.rows_at_once):
                 begun = time.monotonic()
                 refined = _checked([row for _, row in few], refiner.refine([row for _, row in few], calls))
                 seconds = (time.monotonic() - begun) / len(few)
                 entries = [_entry(k, r, seconds) for (k, _), r in zip(few, refined, strict=True)]
                 log.append(*entries, sync=True)
                 done.update(_read(json.loads(json.dumps(entry))) for entry in entries)  # as a later run will see it
-                advance(len(few))
+                show(len(few), calls.calls)
         return RunResult(
             refined=[done[k][0] for k in keys],
             calls=calls.calls,
@@ -223,11 +228,14 @@ def _alone(work: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _bar(console: Console | None, name: str, *, total: int) -> Iterator[Callable[[int], None]]:
+def _bar(console: Console | None, name: str, *, total: int) -> Iterator[Callable[[int, int], None]]:
+    """A function to be told of rows finished since the last time, and of answers in all."""
     if console is None or total == 0:
-        yield lambda _: None
+        yield lambda finished, answers: None
         return
     columns = (TextColumn("  {task.description}"), BarColumn(bar_width=30), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
         task = progress.add_task(f"refining ({name})", total=total)
-        yield lambda count: progress.advance(task, count)
+        yield lambda finished, answers: progress.update(
+            task, advance=finished, description=f"refining ({name}), {answers} new answers"
+        )

@@ -23,9 +23,13 @@ _ONE_NUMBER = re.compile(
 
 
 class Judge(Protocol):
-    """Scores in [0, 1], or None where the judge has no opinion. ``engine`` is the engine it asks, if it asks one."""
+    """Scores in [0, 1], or None where the judge has no opinion.
+
+    ``engine`` is the engine it asks, if it asks one; ``version`` changes whenever its scores may.
+    """
 
     name: str
+    version: str
     engine: Engine | None
 
     def scores(self, cases: Sequence[Case], calls: CallCache) -> list[float | None]:
@@ -59,6 +63,7 @@ class RuleJudge:
     """
 
     name = "rule"
+    version = "1"
     engine: Engine | None = None
 
     def __init__(self, *, terse_words: int = 8) -> None:
@@ -85,6 +90,7 @@ class CosineJudge:
 
     def __init__(self, similarity: Similarity) -> None:
         self.similarity = similarity
+        self.version = content_hash(similarity.identity)
 
     def scores(self, cases: Sequence[Case], calls: CallCache) -> list[float | None]:
         """One score per case; 0 for an empty text."""

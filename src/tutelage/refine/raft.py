@@ -82,7 +82,7 @@ class RaftRefiner(RowRefiner):
     def fingerprint(self) -> str:
         """Hash of engines, prompts, settings and rules."""
         fuser = None if self.fuser is None else _who(self.fuser, self.fuser.version)
-        judges = [_who(judge, getattr(judge, "version", "1")) for judge in self.judges]
+        judges = [_who(judge, judge.version) for judge in self.judges]
         return content_hash(
             [self.name, self.rewriting.fingerprint(), fuser, judges, self.settings.rounds, self.settings.accept]
         )

@@ -38,7 +38,7 @@ class Rewriting:
     def fingerprint(self) -> list[Any]:
         """What decides the rewrites and which of them pass."""
         s = self.settings
-        encoder = None if self.similarity is None else [self.similarity.encoder.name, s.tau, s.compare]
+        encoder = None if self.similarity is None else [*self.similarity.identity, s.tau]
         prompts = [REWRITES[name].hash for name in sorted(REWRITES)]
         sampling = [s.attempts, s.temperature, s.retry_temperature, s.max_new_tokens, s.instructions, s.terse_words]
         return [RULES_VERSION, engine_identity(self.engine), prompts, sampling, encoder, self.seed]

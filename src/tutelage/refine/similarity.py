@@ -48,6 +48,12 @@ class Similarity:
     compare: Compare = "auto"
     terse_words: int = 8
 
+    @property
+    def identity(self) -> list[str | int]:
+        """What decides its values: encoder (with the hash of its weights where it has one) and comparison."""
+        weights = getattr(self.encoder, "weights_hash", "")
+        return [self.encoder.name, str(weights), self.compare, self.terse_words]
+
     def side(self, case: Case) -> str:
         """The text that ``case.text`` is compared with."""
         terse = is_terse(case.reference, self.terse_words)
@@ -56,11 +62,11 @@ class Similarity:
         return case.reference
 
     def __call__(self, cases: Sequence[Case]) -> list[float]:
-        """One cosine in [-1, 1] per case.
+        """One cosine in [-1, 1] per case; 0 where a text has no direction (a zero embedding).
 
         Raises:
             ShapeError: the encoder returned something else than one row per text.
-            NumericalError: an embedding is not finite or zero.
+            NumericalError: an embedding is not finite.
         """
         if not cases:
             return []
@@ -69,11 +75,11 @@ class Similarity:
         if vectors.ndim != 2 or len(vectors) != len(texts):
             raise ShapeError(f"encoder {self.encoder.name}: {len(texts)} texts but embeddings of shape {vectors.shape}")
         norms = np.linalg.norm(vectors, axis=1)
-        bad = ~np.isfinite(norms) | (norms == 0)
+        bad = ~np.isfinite(norms)
         if bad.any():
             raise NumericalError(
-                "an embedding is zero or not finite",
+                "an embedding is not finite",
                 where=f"encoder {self.encoder.name}, text {texts[int(bad.argmax())]!r}",
             )
-        units = dict(zip(texts, vectors / norms[:, None], strict=True))
+        units = dict(zip(texts, vectors / np.maximum(norms, 1e-12)[:, None], strict=True))
         return [float(np.clip(units[self.side(case)] @ units[case.text], -1.0, 1.0)) for case in cases]

@@ -66,7 +66,12 @@ def test_weights_tell_engines_of_one_name_apart():
     engine = ScriptedEngine()
     assert engine_identity(engine) == "scripted"
     engine.loaded = Loaded()
-    assert engine_identity(engine) == "scripted@abc"
+    plain = engine_identity(engine)
+    assert plain.startswith("scripted@")
+    Loaded.weights_hash = "abd"
+    assert engine_identity(engine) != plain
+    Loaded.weights_hash, Loaded.tokenizer = "abc", type("Tokenizer", (), {"chat_template": "{{ x }}"})
+    assert engine_identity(engine) != plain
     engine.identity = "own"
     assert engine_identity(engine) == "own"
 

@@ -85,11 +85,18 @@ def test_rows_that_stand_twice_are_done_once_and_come_back_twice(tmp_path):
 
 
 def test_a_request_to_stop_keeps_what_is_done(tmp_path):
-    asked = iter([False, False, True])
+    asked = iter([False] * 5 + [True])
+    options = RunOptions(batch_size=2, rows_at_once=4, should_stop=lambda: next(asked))
     with pytest.raises(Interrupted):
-        run(ROWS, raft(), tmp_path, options=RunOptions(rows_at_once=3, should_stop=lambda: next(asked)))
-    result = run(ROWS, raft(), tmp_path, options=SMALL)
-    assert (result.reused, result.calls) == (6, 4)
+        run([*ROWS, row_of(10), row_of(11)], raft(), tmp_path, options=options)
+    result = run([*ROWS, row_of(10), row_of(11)], raft(), tmp_path, options=SMALL)
+    assert (result.reused, result.calls) == (8, 2)
+
+
+def test_a_request_that_comes_too_late_changes_nothing(tmp_path):
+    run(ROWS, raft(), tmp_path)
+    result = run(ROWS, raft(), tmp_path, options=RunOptions(should_stop=lambda: True))
+    assert result.reused == 10
 
 
 def test_an_engine_that_fails_leaves_the_finished_batches(tmp_path):
