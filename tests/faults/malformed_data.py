@@ -270,7 +270,8 @@ TABLES = [
     Case(
         "CSV with Python lists",
         "a.csv",
-        b'messages,n\n"[{\'role\': \'user\'}]",1\n"[{""role"": ""user"", ""content"": ""a""}, {""role"": ""assistant"", ""content"": ""b""}]",2\n',
+        b"messages,n\n\"[{'role': 'user'}]\",1\n"
+        b'"[{""role"": ""user"", ""content"": ""a""}, {""role"": ""assistant"", ""content"": ""b""}]",2\n',
         1,
         ((2, "not_a_chat"),),
     ),

@@ -14,20 +14,21 @@ from tutelage.verify.registry import constraints, verifiers
 __all__ = ["choice", "contains", "exact", "named_choices", "normalised_answer", "number", "number_within"]
 
 _NOT_WORDS = re.compile(r"[^\w+\-*/=<>%°$€£.]+|\.(?!\d)")
+_EMPHASIS = re.compile(r"(?<![^\W_])[*_`]++|[*_`]++(?![^\W_])")  # marks around words, not the star of 2*3
 _ARTICLES = ("the ", "a ", "an ")
 _LETTER = re.compile(r"\(?([A-Za-z])(?:[).:]|$)")
 _ANSWER_LETTER = re.compile(r"\b(?:answer|option|choice)(?: is)?:? \(?([A-Za-z])\b")
 
 
 def normalised_answer(text: str) -> str:
-    """An answer for comparison: NFKC, no case, no sentence punctuation, single spaces, no leading article.
+    """An answer for comparison: NFKC, no case, no punctuation or emphasis, single spaces, no leading article.
 
     Example:
         >>> normalised_answer(" The  Eiffel Tower. ")
         'eiffel tower'
     """
     folded = unicodedata.normalize("NFKC", text).casefold()
-    plain = " ".join(_NOT_WORDS.sub(" ", folded).split())
+    plain = " ".join(_NOT_WORDS.sub(" ", _EMPHASIS.sub(" ", folded)).split())
     for article in _ARTICLES:
         if plain.startswith(article) and len(plain) > len(article):
             return plain[len(article) :]
