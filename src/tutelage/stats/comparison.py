@@ -38,7 +38,7 @@ def estimate(scores: Scores, *, level: float = 0.95) -> Estimate:
 
     Wilson for 0/1 scores (with the effective size when items come in groups: the design effect, at least 1, is the
     clustered over the naive variance, and the group size where all scores are equal), Student's t otherwise,
-    clustered by group.
+    clustered by group. Scores that fall as a system gets better and are all 0 are taken for a distance, not for a rate.
 
     Raises:
         DataError: no items.
@@ -52,7 +52,8 @@ def estimate(scores: Scores, *, level: float = 0.95) -> Estimate:
     """
     refuse_missing(scores)
     grouped = scores.groups is not None and len(set(scores.groups)) < len(scores.ids)
-    if not scores.proportion:
+    distance = not scores.higher_is_better and not scores.values.any()
+    if distance or not scores.proportion:
         return mean_interval(scores.values, scores.groups if grouped else None, level=level)
     n, right = len(scores.ids), float(scores.values.sum())
     if not grouped:

@@ -354,6 +354,11 @@ class TestEstimate:
         certain = estimate(scores([1.0] * 100, groups=groups))
         assert certain.low == pytest.approx(proportion_interval(10, 10).low)
 
+    def test_a_distance_of_zero_is_not_a_rate(self):
+        found = estimate(scores([0.0] * 16, higher_is_better=False))
+        assert (found.method, found.low, found.high) == ("t", 0.0, 0.0)
+        assert estimate(scores([0.0, 1.0], higher_is_better=False)).method == "wilson"
+
     def test_continuous_scores_use_t(self):
         assert estimate(scores([0.5, 0.7])).method == "t"
         assert estimate(scores([0.5, 0.7, 0.1], groups="xxy")).method == "clustered t"
