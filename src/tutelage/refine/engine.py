@@ -118,8 +118,7 @@ def run(
         StoreError: another process works in ``out_dir``, or the disk refuses.
         DataError: the refiner returned something else than one result per row.
     """
-    options = options or RunOptions()
-    rows = list(rows)
+    options, rows = options or RunOptions(), list(rows)
     work = Path(out_dir) / "work"
     mark = refiner.fingerprint()
     keys = [content_hash([_FORMAT, mark, row]) for row in rows]
@@ -140,8 +139,8 @@ def run(
 
             calls.before_call = before_call
             for few in _chunks(todo, options.rows_at_once):
-                begun = time.monotonic()
-                refined = _checked([row for _, row in few], refiner.refine([row for _, row in few], calls))
+                begun, batch = time.monotonic(), [row for _, row in few]
+                refined = _checked(batch, refiner.refine(batch, calls))
                 seconds = (time.monotonic() - begun) / len(few)
                 entries = [_entry(k, r, seconds) for (k, _), r in zip(few, refined, strict=True)]
                 log.append(*entries, sync=True)
