@@ -13,7 +13,8 @@ from tutelage.models.adapter import LoraSettings, attach_lora
 from tutelage.objectives import ContextDistillation, SupervisedFineTuning
 from tutelage.training.balance import EmaBalance, FixedBalance
 from tutelage.training.settings import RolloutSettings, TrainSettings
-from tutelage.training.trainer import Example, Trainer, TrainingTask
+from tutelage.training.task import Example, TrainingTask
+from tutelage.training.trainer import Trainer
 
 
 def make_examples(count, seed=0):

@@ -20,7 +20,8 @@ from tutelage.training.balance import Balance, EmaBalance, FixedBalance
 from tutelage.training.examples import examples
 from tutelage.training.methods import Method
 from tutelage.training.settings import BalanceSettings, DistillSettings
-from tutelage.training.trainer import Trainer, TrainingTask
+from tutelage.training.task import TrainingTask
+from tutelage.training.trainer import Trainer
 from tutelage.types import Row
 
 __all__ = ["TrainedArm", "lora_settings", "objectives_of", "train_arm"]
@@ -36,7 +37,7 @@ class TrainedArm:
 
 @dataclass(frozen=True)
 class ArmReporting:
-    """Where an arm's numbers go, and when it must stop. ``metrics_from`` gets the step training starts at, and the last."""
+    """Where an arm's numbers go, and when it must stop. ``metrics_from`` gets the first step and the last."""
 
     metrics_from: Callable[[int, int], Callable[[int, dict[str, float]], None]]
     should_stop: Callable[[], bool]

@@ -10,9 +10,10 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console
+from tutelage.jobs.tune_report import write_report
 
 from tutelage import config as configuration
 from tutelage.errors import ConfigError, Interrupted
@@ -20,21 +21,26 @@ from tutelage.io import write_json
 from tutelage.io.documents import read_json
 from tutelage.jobs.arms import ArmReporting, TrainedArm, train_arm
 from tutelage.jobs.interrupt import stop_requests
-from tutelage.jobs.measuring import Measurement, measure_model
+from tutelage.jobs.measuring import Measurement, Measuring
 from tutelage.jobs.progress import TrainingProgress
-from tutelage.jobs.refining import refined_rows
+from tutelage.jobs.refine import Parts, RefinedData, build_refiner, refine_rows
 from tutelage.jobs.run_folder import RunFolder
 from tutelage.jobs.tune_config import TuneConfig
-from tutelage.jobs.tune_data import Prepared, prepare
-from tutelage.jobs.tune_report import write_report
+from tutelage.jobs.tune_data import Prepared, prepare, read_rows
 from tutelage.models.adapter import detach
+from tutelage.models.encoder import Encoder
 from tutelage.models.engine import TransformersEngine
 from tutelage.models.export import export
 from tutelage.models.loading import LoadedModel, load, set_threads
+from tutelage.models.opening import open_engine
+from tutelage.refine import RunOptions
 from tutelage.store import Store
 from tutelage.training.methods import Method, method
+from tutelage.types import Row
 
 __all__ = ["TuneResult", "resume", "tune"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -121,13 +127,13 @@ class _Tuning:
         base = self._load()
         data = self._step("reading the data", lambda: prepare(self.folder, self.config, base.tokenizer))
         self._check_same(base, data)
-        engine = TransformersEngine(base, batch_size=self.config.run.batch_size)
-        measured = {"base": self._measure("base", engine, data, None)}
+        engine = TransformersEngine(base)
+        measured = {"base": self._measure("base", engine, data)}
         methods = [method(name) for name in self.config.arms]
-        answers = self._answers(base, engine, data, methods)
+        answers = self._answers(engine, data, methods)
         facts = {}
         for arm in methods:
-            measured[arm.name], facts[arm.name] = self._arm(arm, base, answers[arm.answers], data, measured["base"])
+            measured[arm.name], facts[arm.name] = self._arm(arm, base, answers[arm.answers], data)
             if self.config.model.tune == "full":
                 base = self._load()  # its weights have been trained away
         return self._step("writing the report", lambda: write_report(self.folder, self.config, base, measured, facts))
@@ -145,7 +151,7 @@ class _Tuning:
             ),
         )
 
-    def _step(self, doing: str, work: Callable[[], Any]) -> Any:
+    def _step(self, doing: str, work: Callable[[], T]) -> T:
         if self.should_stop():
             raise Interrupted("stopped as asked; everything needed to continue is saved", where=str(self.folder.root))
         self.console.print(f"[dim]{doing} ...[/]")
@@ -167,46 +173,67 @@ class _Tuning:
                 hint="bring the original model and data back, or start a new run",
             )
 
-    def _measure(self, name: str, engine: TransformersEngine, data: Prepared, base: Measurement | None) -> Measurement:
-        def work() -> Measurement:
-            return measure_model(self.folder, name, engine, data.test, self.config.measure, base)
+    def _measure(self, name: str, engine: TransformersEngine, data: Prepared) -> Measurement:
+        measuring = Measuring(self.folder, self.config.measure, data.test, self.console, self.should_stop)
+        found: list[Measurement] = []
 
-        measurement: Measurement = self._step(f"measuring {name}", work)
-        for scores in measurement.scores.values():
+        def work() -> dict[str, Any]:
+            found.append(measuring(name, engine))
+            return {"probes": list(found[0].scores)}
+
+        self._step(f"measuring {name}", lambda: self.folder.phase(f"measure-{name}", work))
+        measured = found[0] if found else measuring(name, engine)  # a finished phase is read from its files
+        for scores in measured.scores.values():
             self.store.add_scores(self.folder.facts["id"], name, scores)
-        return measurement
+        return measured
 
     def _answers(
-        self, base: LoadedModel, engine: TransformersEngine, data: Prepared, methods: Sequence[Method]
-    ) -> dict[str, list[Any]]:
-        answers = {"original": data.train}
-        wanted = {m.answers for m in methods} - {"original"}
-        if wanted and self.config.refine.enabled:
-            refine = lambda: refined_rows(self.folder, self.config, base, engine, data.train, self.should_stop)  # noqa: E731
-            answers["refined"] = self._step("refining the answers", refine)
-        elif wanted:
-            answers["refined"] = data.train
+        self, engine: TransformersEngine, data: Prepared, methods: Sequence[Method]
+    ) -> dict[str, Sequence[Row]]:
+        """The rows of each kind of answers that the methods train on."""
+        answers: dict[str, Sequence[Row]] = {"original": data.train, "refined": data.train}
+        if self.config.refine_answers and any(m.answers == "refined" for m in methods):
+            answers["refined"] = self._step("refining the answers", lambda: self._refine(engine, data.train))
         return answers
 
+    def _refine(self, engine: TransformersEngine, rows: Sequence[Row]) -> list[Row]:
+        settings, folder = self.config.refine, self.folder.path("refine")
+        refiner = build_refiner(settings, Parts(engine, open_engine, Encoder), seed=self.config.run.seed)
+        options = RunOptions(self.config.run.batch_size, should_stop=self.should_stop, console=self.console)
+        refined: list[RefinedData] = []
+
+        def work() -> dict[str, Any]:
+            refined.append(refine_rows(rows, refiner, folder, settings=settings, options=options))
+            return refined[0].report.to_dict()
+
+        report = self.folder.phase("refine", work)
+        for warning in report["warnings"]:
+            self.console.print(f"  [yellow]{warning}[/]")
+        self.console.print(
+            f"  {report['changed']} of {report['rows']} answers rewritten, {report['kept']} kept as they were"
+        )
+        return refined[0].rows if refined else read_rows(folder / "train.jsonl")
+
     def _arm(
-        self, arm: Method, base: LoadedModel, rows: Sequence[Any], data: Prepared, base_measured: Measurement
+        self, arm: Method, base: LoadedModel, rows: Sequence[Row], data: Prepared
     ) -> tuple[Measurement, dict[str, Any]]:
         """Train, measure and save one arm; a finished arm is only read."""
         if all(
             self.folder.is_done(phase) for phase in (f"train-{arm.name}", f"measure-{arm.name}", f"save-{arm.name}")
         ):
-            return Measurement.read(self.folder, arm.name), self.folder.phase(f"train-{arm.name}", dict)
+            engine = TransformersEngine(base)  # not asked: every probe is on the disk
+            return self._measure(arm.name, engine, data), self.folder.phase(f"train-{arm.name}", dict)
         trained = self._train(arm, base, rows)
         facts = self.folder.phase(f"train-{arm.name}", lambda: trained.facts)
-        engine = TransformersEngine(trained.loaded, batch_size=self.config.run.batch_size)
-        measured = self._measure(arm.name, engine, data, base_measured)
+        engine = TransformersEngine(trained.loaded)
+        measured = self._measure(arm.name, engine, data)
         saved = self.folder.phase(f"save-{arm.name}", lambda: self._save(arm, trained))
         self.console.print(f"  saved {saved['adapter'] or saved['model']}, checked against the trained model")
         if self.config.model.tune == "lora":
             detach(trained.loaded)
         return measured, facts
 
-    def _train(self, arm: Method, base: LoadedModel, rows: Sequence[Any]) -> TrainedArm:
+    def _train(self, arm: Method, base: LoadedModel, rows: Sequence[Row]) -> TrainedArm:
         def work() -> TrainedArm:
             with TrainingProgress(self.console, arm.name, self.folder, self.store) as progress:
                 reporting = ArmReporting(progress.start, self.should_stop)

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tutelage.errors import ConfigError
+from tutelage.refine import RefineSettings
 from tutelage.training.methods import method
 from tutelage.training.settings import BalanceSettings, DistillSettings, RolloutSettings, TrainSettings
 
-__all__ = ["DataConfig", "MeasureConfig", "ModelConfig", "RefineConfig", "RunConfig", "TuneConfig"]
+__all__ = ["DataConfig", "MeasureConfig", "ModelConfig", "RunConfig", "TuneConfig"]
 
 
 @dataclass(frozen=True)
@@ -55,30 +56,16 @@ class DataConfig:
 
 
 @dataclass(frozen=True)
-class RefineConfig:
-    """Stage 1: make the answers sound like the model's own, and keep only faithful ones."""
-
-    enabled: bool = True
-    rewriter: str = field(default="self", metadata={"help": "self, a model, or openai:URL#model"})
-    fuser: str = field(default="rule", metadata={"help": "rule, self, a model, or openai:URL#model"})
-    judges: list[str] = field(default_factory=lambda: ["rule", "cosine"])
-    encoder: str = "all-minilm-l6-v2"
-    tau: float = field(default=0.8, metadata={"help": "least cosine between answer and rewrite"})
-    compare: Literal["auto", "answer", "question+answer"] = "auto"
-    rounds: int = 3
-    accept: float = field(default=0.8, metadata={"help": "mean judge score that ends the rounds early"})
-    temperature: float = 0.0
-    max_new_tokens: int = 128
-    instructions: str = field(default="", metadata={"help": "a hint in your words for how answers should sound"})
-
-
-@dataclass(frozen=True)
 class MeasureConfig:
     """What is measured before and after, on the same items."""
 
-    metric: Literal["auto", "choice", "short_answer", "number", "free_text"] = "auto"
+    metric: str = field(
+        default="auto", metadata={"help": "auto, choice, short_answer, number, free_text, or a verifier"}
+    )
     retention: Literal["smoke", "quick", "standard", "full", "off"] = "standard"
-    max_new_tokens: int = field(default=64, metadata={"help": "longest answer on the domain test set"})
+    max_new_tokens: int | None = field(
+        default=None, metadata={"help": "longest answer on the domain test set; default: by the metric"}
+    )
     smallest_effect: float = field(
         default=0.02, metadata={"help": "change that would matter to you; decides 'underpowered'"}
     )
@@ -101,9 +88,10 @@ class TuneConfig:
     compare_with: list[str] = field(
         default_factory=list, metadata={"help": "further methods to train and report beside"}
     )
+    refine_answers: bool = field(default=True, metadata={"help": "stage 1; false when the data is refined already"})
     model: ModelConfig = field(default_factory=ModelConfig)
     data: DataConfig = field(default_factory=DataConfig)
-    refine: RefineConfig = field(default_factory=RefineConfig)
+    refine: RefineSettings = field(default_factory=RefineSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
     rollout: RolloutSettings = field(default_factory=RolloutSettings)
     distill: DistillSettings = field(default_factory=DistillSettings)

@@ -31,7 +31,7 @@ from tutelage.jobs.run_folder import RunFolder
 from tutelage.jobs.tune_config import DataConfig, TuneConfig
 from tutelage.types import Row
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["Prepared", "prepare", "read_rows", "reference_of"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def prepare(folder: RunFolder, config: TuneConfig, tokenizer: PreTrainedTokenize
         LicenceError: an embedded data set that may not be trained on.
     """
     facts = folder.phase("data", lambda: _prepare(folder, config, tokenizer))
-    return Prepared(_rows(folder.path("data", "train.jsonl")), _rows(folder.path("data", "test.jsonl")), facts)
+    return Prepared(read_rows(folder.path("data", "train.jsonl")), read_rows(folder.path("data", "test.jsonl")), facts)
 
 
 def _prepare(folder: RunFolder, config: TuneConfig, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
@@ -123,7 +123,12 @@ def reference_of(row: Row) -> str:
     return row.get("reference") or row["completion"][-1]["content"]
 
 
-def _rows(path: Path) -> list[Row]:
+def read_rows(path: Path) -> list[Row]:
+    """Rows that the run wrote itself.
+
+    Raises:
+        DataError: the file was changed since.
+    """
     rows: list[Row] = []
     for line in read_jsonl(path):
         if line.error is not None:

@@ -7,7 +7,7 @@ Tokens of a micro-batch are flattened: only positions that count are there, so t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 from tutelage.functional.fused import Projected
 from tutelage.registry import Registry
@@ -39,8 +39,8 @@ class TokenBatch:
 class Objective(Protocol):
     """One batch in, one loss out. ``needs`` is checked before the first step."""
 
-    needs: frozenset[Need]
-    reduction: Literal["token_mean", "sequence_mean"]
+    needs: ClassVar[frozenset[Need]]
+    reduction: ClassVar[Literal["token_mean", "sequence_mean"]]
 
     def __call__(self, student: Projected, batch: TokenBatch) -> Loss:
         """Loss of ``batch``; ``total`` is the weighted sum over its tokens."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from transformers import PreTrainedTokenizerBase
 
 from tutelage.data import chat
-from tutelage.training.trainer import Example
+from tutelage.training.task import Example
 from tutelage.types import Chat, Message, Row
 
 __all__ = ["ExampleReport", "examples", "reference_chat"]

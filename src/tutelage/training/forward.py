@@ -44,7 +44,8 @@ class Backbone:
     """
 
     def __init__(self, model: PreTrainedModel) -> None:
-        causal: Any = model.get_base_model() if hasattr(model, "get_base_model") else model
+        unwrap = getattr(model, "get_base_model", None)  # PEFT's wrapper has it
+        causal: Any = unwrap() if callable(unwrap) else model
         self.decoder: Any = causal.get_decoder()
         self.head_module: Any = causal.get_output_embeddings()
         self.causal = causal

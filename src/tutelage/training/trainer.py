@@ -12,8 +12,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -22,7 +20,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerControl, TrainerState, TrainingArguments
 
-from tutelage.errors import ConfigError, NumericalError, TutelageError
+from tutelage.errors import NumericalError, TutelageError
 from tutelage.models.adapter import adapter_off
 from tutelage.models.rollout import evaluating, plan_groups, sample
 from tutelage.objectives import Objective, TokenBatch
@@ -32,47 +30,10 @@ from tutelage.training.balance import Balance
 from tutelage.training.forward import Backbone, PrefixCache, TokenPair, student_outputs, teacher_outputs
 from tutelage.training.plan import StepPlan
 from tutelage.training.settings import RolloutSettings, TrainSettings
+from tutelage.training.task import Cost, Example, TrainingTask
 from tutelage.types import Sampling
 
-__all__ = ["Cost", "Example", "Trainer", "TrainingTask"]
-
-
-@dataclass(frozen=True)
-class Example:
-    """A training row as token ids. ``teacher_prompt`` is what the teacher sees before the student's own tokens."""
-
-    id: str
-    prompt: tuple[int, ...]
-    completion: tuple[int, ...]
-    teacher_prompt: tuple[int, ...] | None = None
-
-
-@dataclass
-class Cost:
-    """Tokens and seconds spent, counted where they are spent."""
-
-    tokens_generated: int = 0
-    tokens_scored: int = 0
-    tokens_trained: int = 0
-    seconds_generating: float = 0.0
-    seconds_training: float = 0.0
-
-
-@dataclass(frozen=True)
-class TrainingTask:
-    """What to train on and towards: named objectives over the same examples.
-
-    ``teacher``: a frozen model, or None for the student's own weights with the adapter off. ``folder`` receives the
-    checkpoints. ``should_stop`` is asked after every step.
-    """
-
-    examples: Sequence[Example]
-    parts: dict[str, Objective]
-    folder: Path
-    seed: int
-    stop_ids: frozenset[int]
-    teacher: PreTrainedModel | None = None
-    should_stop: Callable[[], bool] = field(default=lambda: False)
+__all__ = ["Trainer"]
 
 
 class Trainer(transformers.Trainer):
@@ -117,7 +78,7 @@ class Trainer(transformers.Trainer):
         )
         self._resumed: checkpoint.Checkpoint | None = None
         self.student, self.tokenizer = model, tokenizer
-        _check_needs(task)
+        task.check()
         super().__init__(
             model=model,
             args=_arguments(train, task, len(self.plan)),
@@ -145,7 +106,8 @@ class Trainer(transformers.Trainer):
         prepared = super()._prepare_for_training(*args, **kwargs)
         if self._resumed is not None:
             scalars = checkpoint.restore(self._resumed, self.student, self._plain_optimizer())
-            self._scheduler().load_state_dict(scalars["scheduler"])
+            scheduler = self._scheduler()
+            scheduler.load_state_dict({**scheduler.state_dict(), **scalars["scheduler"]})
             self.balance.load_state_dict(scalars["balance"])
             self.cost = Cost(**scalars["cost"])
         return prepared
@@ -165,10 +127,10 @@ class Trainer(transformers.Trainer):
         metrics: dict[str, float] = {}
         for name, objective in self.task.parts.items():
             pairs, teacher_pairs = self._sequences(objective, rows, rollouts)
-            losses[name], stats = self._backward(objective, pairs, teacher_pairs)
+            with _naming(name, rows, step):
+                losses[name], stats = self._backward(objective, pairs, teacher_pairs)
             metrics |= {f"{name}/{key}": value for key, value in stats.items()}
             gradients[name] = self._take_gradients()
-        self._refuse_nan(losses, rows, step)
         weights = self.balance.weights(losses)
         metrics |= self._combine(gradients, losses, weights)
         if rollouts:
@@ -343,14 +305,18 @@ class Trainer(transformers.Trainer):
         metrics["grad_norm"] = _norm([p.grad for p in self._trainable()])
         return metrics
 
-    def _refuse_nan(self, losses: dict[str, float], rows: Sequence[Example], step: int) -> None:
-        bad = [name for name, value in losses.items() if not torch.isfinite(torch.tensor(value))]
-        if bad:
-            raise NumericalError(
-                f"the {bad[0]} loss is not finite in step {step}; no step was taken",
-                where=f"rows {', '.join(r.id for r in rows)}",
-                hint="lower train.learning_rate, or look at these rows; `tutelage resume` continues from the last checkpoint",
-            )
+
+@contextmanager
+def _naming(part: str, rows: Sequence[Example], step: int) -> Iterator[None]:
+    """Say in which step and rows a loss was not finite. No optimizer step has been taken, no checkpoint written."""
+    try:
+        yield
+    except NumericalError as error:
+        raise NumericalError(
+            f"the {part} loss is not finite in step {step}: {error.what}",
+            where=f"rows {', '.join(r.id for r in rows)}",
+            hint="lower train.learning_rate, or look at these rows; `tutelage resume` continues from the last checkpoint",
+        ) from error
 
 
 class _StepEnd(transformers.TrainerCallback):
@@ -383,14 +349,6 @@ def _norm(gradients: Sequence[Tensor | None]) -> float:
 
 def _wants(parts: dict[str, Objective], need: str) -> bool:
     return any(need in objective.needs for objective in parts.values())
-
-
-def _check_needs(task: TrainingTask) -> None:
-    if not task.parts:
-        raise ConfigError("a training task needs at least one objective")
-    for example in task.examples:
-        if not example.prompt or not example.completion:
-            raise ConfigError("a training example has an empty prompt or completion", where=f"row {example.id}")
 
 
 def _arguments(train: TrainSettings, task: TrainingTask, steps: int) -> TrainingArguments:
