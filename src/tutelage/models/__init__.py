@@ -9,10 +9,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 _PUBLIC = {
+    "Encoder": "encoder",
     "LoadedModel": "loading",
+    "LoraSettings": "adapter",
+    "OpenAIEngine": "openai_engine",
     "Rollout": "rollout",
+    "ScoreCache": "score_cache",
     "TransformersEngine": "engine",
+    "adapter_off": "adapter",
+    "attach_lora": "adapter",
+    "detach": "adapter",
     "load": "loading",
+    "open_engine": "opening",
     "sample": "rollout",
 }
 
@@ -30,8 +38,16 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
+    from tutelage.models.adapter import LoraSettings as LoraSettings
+    from tutelage.models.adapter import adapter_off as adapter_off
+    from tutelage.models.adapter import attach_lora as attach_lora
+    from tutelage.models.adapter import detach as detach
+    from tutelage.models.encoder import Encoder as Encoder
     from tutelage.models.engine import TransformersEngine as TransformersEngine
     from tutelage.models.loading import LoadedModel as LoadedModel
     from tutelage.models.loading import load as load
+    from tutelage.models.openai_engine import OpenAIEngine as OpenAIEngine
+    from tutelage.models.opening import open_engine as open_engine
     from tutelage.models.rollout import Rollout as Rollout
     from tutelage.models.rollout import sample as sample
+    from tutelage.models.score_cache import ScoreCache as ScoreCache

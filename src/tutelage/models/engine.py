@@ -73,7 +73,7 @@ class TransformersEngine:
 
     def _completion(self, rollout: Rollout, sampling: Sampling) -> Completion:
         ids = rollout.token_ids
-        text = self.tokenizer.decode(ids, skip_special_tokens=True)
+        text = str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
         return Completion(cut_at_stop(text, sampling.stop), ids, "stop" if rollout.finished else "length")
 
     def score(
@@ -84,7 +84,9 @@ class TransformersEngine:
         candidates: Sequence[Sequence[int]] | None = None,
     ) -> list[TokenScores]:
         """Natural-log probabilities of the tokens from ``start`` on; see :func:`score_sequences`."""
-        return score_sequences(self.loaded.model, sequences, top_k=top_k, candidates=candidates)
+        return score_sequences(
+            self.loaded.model, sequences, top_k=top_k, candidates=candidates, on_progress=self.on_progress
+        )
 
     def encode(self, prompt: Chat, completion: str = "") -> TokenSequence:
         """Prompt through the chat template, then ``completion`` as plain text; ``start`` is where it begins.

@@ -14,65 +14,60 @@ __all__ = ["RowCache"]
 class _RowLayer(DynamicLayer):
     """Keys and values of one layer in a buffer that grows by half; ``keys`` and ``values`` view what is used."""
 
+    keys: Tensor
+    values: Tensor
+
     def __init__(self, capacity: int = 64, **_: Any) -> None:
         super().__init__()
         self.capacity = capacity
         self.length = 0
         self.rows = 0
-        self.key_buffer: Tensor | None = None
-        self.value_buffer: Tensor | None = None
+        self.buffers: tuple[Tensor, Tensor] | None = None
 
-    def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
-        self.dtype, self.device = key_states.dtype, key_states.device
-        self.rows = key_states.shape[0]
-        self.key_buffer = self._new(key_states)
-        self.value_buffer = self._new(value_states)
+    def _allocate(self, rows: int, keys: Tensor, values: Tensor) -> None:
+        """New buffers for ``rows``; shapes other than rows and capacity as in ``keys`` and ``values`` [B, H, T, D]."""
+        self.rows = rows
+        self.dtype, self.device = keys.dtype, keys.device
+        self.buffers = (
+            keys.new_empty(rows, keys.shape[1], self.capacity, keys.shape[3]),
+            values.new_empty(rows, values.shape[1], self.capacity, values.shape[3]),
+        )
         self.is_initialized = True
         self._set_views()
 
-    def _new(self, like: Tensor) -> Tensor:
-        return like.new_empty(self.rows, like.shape[1], self.capacity, like.shape[3])
-
     def _set_views(self) -> None:
-        assert self.key_buffer is not None
-        assert self.value_buffer is not None
-        self.keys = self.key_buffer[: self.rows, :, : self.length]
-        self.values = self.value_buffer[: self.rows, :, : self.length]
+        assert self.buffers is not None
+        keys, values = self.buffers
+        self.keys, self.values = keys[: self.rows, :, : self.length], values[: self.rows, :, : self.length]
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        new = key_states.shape[-2]
-        if not self.is_initialized:
-            self.capacity = max(self.capacity, new)
-            self.lazy_initialization(key_states, value_states)
-        end = self.length + new
-        if end > self.capacity:
-            self._grow(end)
-        assert self.key_buffer is not None
-        assert self.value_buffer is not None
-        self.key_buffer[: self.rows, :, self.length : end] = key_states
-        self.value_buffer[: self.rows, :, self.length : end] = value_states
+        end = self.length + key_states.shape[-2]
+        if self.buffers is None:
+            self.capacity = max(self.capacity, end)
+            self._allocate(key_states.shape[0], key_states, value_states)
+        elif end > self.capacity:
+            keys, values = self.keys, self.values
+            self.capacity = max(end, self.capacity * 3 // 2)
+            self._allocate(self.rows, keys, values)
+            self.keys.copy_(keys)
+            self.values.copy_(values)
+        assert self.buffers is not None
+        keys, values = self.buffers
+        keys[: self.rows, :, self.length : end] = key_states
+        values[: self.rows, :, self.length : end] = value_states
         self.length = end
         self._set_views()
         return self.keys, self.values
 
-    def _grow(self, needed: int) -> None:
-        keys, values = self.keys, self.values
-        self.capacity = max(needed, self.capacity * 3 // 2)
-        self.key_buffer, self.value_buffer = self._new(keys), self._new(values)
-        self.key_buffer[:, :, : self.length] = keys
-        self.value_buffer[:, :, : self.length] = values
-
     def get_seq_length(self) -> int:
         return self.length
 
-    def take(self, rows: Tensor) -> None:
-        """Make row i a copy of the former row ``rows[i]``."""
-        keys, values = self.keys, self.values
-        self.rows = len(rows)
-        self.key_buffer, self.value_buffer = self._new(keys), self._new(values)
-        self.key_buffer[:, :, : self.length] = keys.index_select(0, rows)
-        self.value_buffer[:, :, : self.length] = values.index_select(0, rows)
-        self._set_views()
+    def fill_from(self, other: _RowLayer, rows: Tensor) -> None:
+        """Become a copy of rows of another layer."""
+        self.length = other.length
+        self._allocate(len(rows), other.keys, other.values)
+        self.keys.copy_(other.keys[rows])
+        self.values.copy_(other.values[rows])
 
     def move(self, source: int, target: int) -> None:
         """Copy one row over another."""
@@ -85,7 +80,7 @@ class _RowLayer(DynamicLayer):
         self._set_views()
 
 
-class RowCache(Cache):  # type: ignore[misc] # transformers is untyped here
+class RowCache(Cache):
     """Cache of full-attention layers for a batch that shrinks while it is decoded.
 
     Appending copies nothing that is already there, and dropping a row copies at most one other row into its place.
@@ -94,23 +89,28 @@ class RowCache(Cache):  # type: ignore[misc] # transformers is untyped here
         capacity: tokens for which room is made at first; the buffers grow when needed.
     """
 
+    layers: list[_RowLayer]  # type: ignore[assignment] # the base class allows every kind of layer
+
     def __init__(self, capacity: int = 64) -> None:
         super().__init__(layer_class_to_replicate=_RowLayer)
-        self._capacity = capacity
+        self.capacity = capacity
 
     def update(
         self, key_states: Tensor, value_states: Tensor, layer_idx: int, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
         """Append [B, H, T, D] keys and values to a layer; returns all of its keys and values."""
         while len(self.layers) <= layer_idx:
-            self.layers.append(_RowLayer(self._capacity))
-        keys, values = self.layers[layer_idx].update(key_states, value_states)
-        return keys, values
+            self.layers.append(_RowLayer(self.capacity))
+        return self.layers[layer_idx].update(key_states, value_states)
 
-    def take(self, rows: Tensor) -> None:
-        """Make row i a copy of the former row ``rows[i]``; rows may be repeated."""
+    def taken(self, rows: Tensor, extra: int = 0) -> RowCache:
+        """A copy whose row i is row ``rows[i]`` of this cache, with room for ``extra`` more tokens at least."""
+        copy = RowCache(self.layers[0].length + extra)
         for layer in self.layers:
-            layer.take(rows)
+            mine = _RowLayer(copy.capacity)
+            mine.fill_from(layer, rows)
+            copy.layers.append(mine)
+        return copy
 
     def drop(self, rows: list[int]) -> list[int]:
         """Drop rows by moving the last ones into their places.

@@ -7,9 +7,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+import psutil
 import torch
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging as transformers_logging
 
 from tutelage.errors import ModelError, RangeError
 from tutelage.models.source import (
@@ -21,16 +23,30 @@ from tutelage.models.source import (
     weights_hash,
 )
 
-__all__ = ["FALLBACK_TEMPLATE", "DtypeName", "LoadedModel", "choose_device", "choose_dtype", "load", "set_threads"]
+__all__ = [
+    "BASE_RECORD",
+    "PLAIN_TEMPLATE",
+    "DtypeName",
+    "LoadedModel",
+    "choose_device",
+    "choose_dtype",
+    "load",
+    "set_threads",
+]
 
 DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
 
-FALLBACK_TEMPLATE = (
-    "{% for message in messages %}{{ message['role'] | capitalize }}:\n{{ message['content'] }}"
-    "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}\n\n{% endfor %}"
-    "{% if add_generation_prompt %}Assistant:\n{% endif %}"
+PLAIN_TEMPLATE = (
+    "{% for message in messages %}"
+    "{{ '### ' + message['role'] | capitalize + ':\n' + message['content'] }}"
+    "{{ (eos_token or '') if message['role'] == 'assistant' else '' }}{{ '\n\n' }}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '### Assistant:\n' }}{% endif %}"
 )
-"""Used for models without a chat template: ``User:``, newline, text; an answer ends with the end-of-text token."""
+"""For models without a chat template, the format that :mod:`tutelage.data.chat` documents; a test keeps them equal."""
+
+BASE_RECORD = "base_model.json"
+"""File beside an exported adapter that says which weights it was trained on."""
 
 _PAD_NAMES = ("<|endoftext|>", "<pad>", "<|pad|>", "[PAD]", "<|finetune_right_pad_id|>", "<|reserved_special_token_0|>")
 
@@ -56,6 +72,11 @@ class LoadedModel:
     def weights_hash(self) -> str:
         """SHA-256 over the weight files as they are on the first call: about 2 s for each GB, so only when needed."""
         return weights_hash(self.files)
+
+    @property
+    def context_length(self) -> int:
+        """Most tokens the model can attend to, as its configuration says; 2**20 when it sets no limit."""
+        return int(getattr(self.model.config.get_text_config(), "max_position_embeddings", None) or 2**20)
 
 
 def load(
@@ -119,8 +140,11 @@ def _load_tokenizer(folder: Path, *, trust_remote_code: bool) -> PreTrainedToken
 def _load_weights(folder: Path, options: dict[str, Any]) -> tuple[PreTrainedModel, list[str]]:
     device = choose_device(options["device"])
     dtype = choose_dtype(options["dtype"], device)
+    auto: Any = AutoModelForCausalLM
+    bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
     try:
-        model, info = AutoModelForCausalLM.from_pretrained(
+        model, info = auto.from_pretrained(
             folder,
             dtype=dtype,
             use_safetensors=True,
@@ -134,6 +158,9 @@ def _load_weights(folder: Path, options: dict[str, Any]) -> tuple[PreTrainedMode
             where=str(folder),
             hint="check config.json (model_type, architectures) and that the weights belong to it",
         ) from error
+    finally:
+        if bars:
+            transformers_logging.enable_progress_bar()
     if info["missing_keys"]:
         missing = sorted(info["missing_keys"])
         raise ModelError(
@@ -148,12 +175,17 @@ def _load_weights(folder: Path, options: dict[str, Any]) -> tuple[PreTrainedMode
 def _load_adapter(source: ModelSource, options: dict[str, Any]) -> LoadedModel:
     from peft import PeftModel  # inside: PEFT takes seconds to import and few models are adapters
 
-    base_name = read_json_object(source.folder / "adapter_config.json").get("base_model_name_or_path")
-    if not base_name:
-        raise ModelError("the adapter does not name its base model", where=str(source.folder / "adapter_config.json"))
+    config = read_json_object(source.folder / "adapter_config.json")
     files = weight_files(source.folder, index="adapter_model.safetensors.index.json")
-    base = load(str(base_name), **options)
-    model = PeftModel.from_pretrained(base.model, str(source.folder)).eval()
+    base = load(_base_of(source.folder, config), **options, revision=config.get("revision"))
+    recorded = source.folder / BASE_RECORD
+    if recorded.is_file() and read_json_object(recorded).get("weights_hash") not in (None, base.weights_hash):
+        raise ModelError(
+            f"the adapter was trained on other weights than those of {base.name}",
+            where=str(source.folder),
+            hint="bring the original base model back; on other weights an adapter means nothing",
+        )
+    model: Any = PeftModel.from_pretrained(base.model, str(source.folder)).eval()
     return LoadedModel(
         model,
         base.tokenizer,
@@ -166,8 +198,20 @@ def _load_adapter(source: ModelSource, options: dict[str, Any]) -> LoadedModel:
     )
 
 
+def _base_of(folder: Path, config: dict[str, Any]) -> str:
+    """The base model of an adapter: as PEFT recorded it or, when that folder is gone, by the name we recorded."""
+    name = str(config.get("base_model_name_or_path") or "")
+    recorded = read_json_object(folder / BASE_RECORD) if (folder / BASE_RECORD).is_file() else {}
+    if recorded.get("source") == "asset" and not Path(name).is_dir():
+        return str(recorded["name"])
+    if not name:
+        raise ModelError("the adapter does not name its base model", where=str(folder / "adapter_config.json"))
+    return name
+
+
 def _prepare(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, where: str) -> list[str]:
-    rows = model.get_input_embeddings().weight.shape[0]
+    embeddings: Any = model.get_input_embeddings()
+    rows = int(embeddings.weight.shape[0])
     if len(tokenizer) > rows:
         raise ModelError(
             f"the tokenizer has {len(tokenizer)} tokens but the model only {rows} embeddings",
@@ -182,8 +226,8 @@ def _prepare(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, where: 
             raise ModelError("the tokenizer has no end-of-text token", where=where, hint="set eos_token")
         tokenizer.eos_token = tokenizer.convert_ids_to_tokens(first)
     if tokenizer.chat_template is None:
-        tokenizer.chat_template = FALLBACK_TEMPLATE
-        notes.append("the model has no chat template; turns are written as 'User:' and 'Assistant:' lines")
+        tokenizer.chat_template = PLAIN_TEMPLATE
+        notes.append("the model has no chat template; turns are written under '### User:' and '### Assistant:'")
     notes += _choose_pad(model, tokenizer)
     return notes
 
@@ -241,13 +285,12 @@ def choose_dtype(dtype: DtypeName, device: torch.device) -> torch.dtype:
 
 
 def set_threads(n: int) -> int:
-    """Let torch compute with ``n`` threads; returns how many it had.
+    """Let torch compute with ``n`` threads, 0 meaning one a physical core; returns how many those are.
 
     Raises:
-        RangeError: ``n`` is below 1.
+        RangeError: ``n`` is negative.
     """
-    if n < 1:
-        raise RangeError(f"{n} threads cannot compute anything", hint="give at least 1")
-    before = torch.get_num_threads()
-    torch.set_num_threads(n)
-    return before
+    if n < 0:
+        raise RangeError(f"{n} threads cannot compute anything", hint="give at least 1, or 0 for one a core")
+    torch.set_num_threads(n or psutil.cpu_count(logical=False) or 1)
+    return torch.get_num_threads()

@@ -24,8 +24,9 @@ def prompt_ids(tokenizer: PreTrainedTokenizerBase, prompt: Chat) -> list[int]:
     """
     if not prompt:
         raise DataError("a prompt needs at least one message", hint="give [{'role': 'user', 'content': ...}]")
+    messages: Any = [dict(m) for m in prompt]
     try:
-        text = tokenizer.apply_chat_template([dict(m) for m in prompt], tokenize=False, add_generation_prompt=True)
+        text = str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
     except Exception as error:  # templates are programs: they raise whatever they like
         raise DataError(f"the model's chat template refuses this chat: {error}", hint="check the roles") from error
     ids: list[int] = tokenizer(text, add_special_tokens=False).input_ids

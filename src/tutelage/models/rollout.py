@@ -10,6 +10,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tutelage.errors import ShapeError
+from tutelage.models.skinny_product import skinny_products
 from tutelage.models.stepper import make_stepper
 from tutelage.models.token_draw import check_sampling, draw_tokens, uniform_stream
 from tutelage.types import Sampling
@@ -109,7 +110,7 @@ def sample(
     done: dict[int, Rollout] = {}
     budget, rows = (8192, 32) if model.device.type == "cpu" else (262144, 256)
     lengths = [len(p) + sampling.max_new_tokens for p in prompt_ids]
-    with evaluating(model):
+    with evaluating(model), skinny_products(model):
         for group in plan_groups(lengths, budget=budget, rows=rows):
             loop = _Loop(model, tokenizer, sampling, frozenset(stop_ids))
             rollouts = loop.run([prompt_ids[i] for i in group], [seeds[i] for i in group])

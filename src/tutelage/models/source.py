@@ -29,7 +29,7 @@ _CODE_FILES = ("config.json", "tokenizer_config.json", "generation_config.json",
 
 @dataclass(frozen=True)
 class ModelSource:
-    """Where a model was found. ``kind`` is ``"folder"``, ``"asset"`` or ``"hub"``; ``revision`` a Hub commit or None."""
+    """Where a model was found. ``kind`` is ``"folder"``, ``"asset"`` or ``"hub"``; ``revision`` a commit or None."""
 
     name: str
     folder: Path

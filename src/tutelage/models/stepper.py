@@ -17,7 +17,16 @@ from transformers import PreTrainedModel
 
 from tutelage.models.key_value_cache import RowCache
 
-__all__ = ["PlainStepper", "RowStepper", "Stepper", "common_prefix", "full_attention", "make_stepper"]
+__all__ = [
+    "PlainStepper",
+    "RowStepper",
+    "Stepper",
+    "attention_mask",
+    "causal_model",
+    "common_prefix",
+    "full_attention",
+    "make_stepper",
+]
 
 PREFIX_WORTH = 8  # a shared prefix shorter than this is not worth a forward of its own
 
@@ -45,13 +54,26 @@ def common_prefix(rows: Sequence[Sequence[int]]) -> int:
         >>> common_prefix([[1, 2, 3], [1, 2], [1, 2, 4]])
         2
     """
-    low, high = min(rows), max(rows)
+    low, high = min(map(tuple, rows)), max(map(tuple, rows))
     return next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
 
 
+def causal_model(model: Any) -> Any:
+    """The causal LM inside: the model itself, or what an adapter was put on (with the adapter's layers in place)."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def attention_mask(model: Any, visible: Tensor) -> Tensor:
+    """A [B, 1, Q, K] mask (True = sees) in the form that the model's kind of attention takes."""
+    if _attention(model) != "eager":
+        return visible
+    return torch.zeros(visible.shape, dtype=model.dtype, device=visible.device).masked_fill_(
+        ~visible, torch.finfo(model.dtype).min
+    )
+
+
 def _parameters(model: Any) -> frozenset[str]:
-    causal = model.get_base_model() if hasattr(model, "get_base_model") else model
-    return frozenset(inspect.signature(causal.forward).parameters)
+    return frozenset(inspect.signature(causal_model(model).forward).parameters)
 
 
 def _logits(model: Any, accepts: frozenset[str], inputs: dict[str, Any]) -> Any:
@@ -67,24 +89,25 @@ class RowStepper:
         self.model: Any = model
         self.accepts = _parameters(model)
         self.device = model.device
-        self.additive = _attention(model) == "eager"
         self.new_tokens = new_tokens
+        self.visible, self.position = torch.zeros(0, dtype=torch.bool), torch.zeros(0, dtype=torch.long)
 
     def prefill(self, prompts: Sequence[Sequence[int]]) -> Tensor:
         """Read the prompts, each distinct one once and the prefix that all share once; [B, V] logits."""
-        distinct = sorted({tuple(p) for p in prompts}, key=lambda p: (len(p), p))
-        shared = min(common_prefix(distinct), len(distinct[0]) - 1) if len(distinct) > 1 else 0
+        distinct = list(dict.fromkeys(map(tuple, prompts)))
+        shared = min(common_prefix(distinct), min(map(len, distinct)) - 1) if len(distinct) > 1 else 0
         shared = shared if shared >= PREFIX_WORTH else 0
         longest = max(map(len, distinct))
         self.cache = RowCache(longest + min(self.new_tokens, 64))
         if shared:
             self._forward(torch.tensor([distinct[0][:shared]]), None, torch.arange(shared)[None])
-            self.cache.take(torch.zeros(len(distinct), dtype=torch.long, device=self.device))
+            room = longest - shared + min(self.new_tokens, 64)
+            self.cache = self.cache.taken(torch.zeros(len(distinct), dtype=torch.long, device=self.device), room)
         logits = self._read(distinct, shared, longest)
-        if [tuple(p) for p in prompts] != distinct:
+        if len(distinct) < len(prompts):
             number = {prompt: i for i, prompt in enumerate(distinct)}
             rows = torch.tensor([number[tuple(p)] for p in prompts])
-            self.cache.take(rows.to(self.device))
+            self.cache = self.cache.taken(rows.to(self.device), min(self.new_tokens, 64))
             logits = logits[rows.to(self.device)]
             self.visible, self.position = self.visible[rows], self.position[rows]
         self.padded = not bool(self.visible.all())
@@ -128,12 +151,9 @@ class RowStepper:
         return order
 
     def _forward(self, ids: Tensor, mask: Tensor | None, positions: Tensor) -> Tensor:
-        if mask is not None and self.additive:
-            dtype = self.model.dtype
-            mask = torch.zeros(mask.shape, dtype=dtype).masked_fill_(~mask.cpu(), torch.finfo(dtype).min)
         inputs = {
             "input_ids": ids.to(self.device),
-            "attention_mask": None if mask is None else mask.to(self.device),
+            "attention_mask": None if mask is None else attention_mask(self.model, mask.to(self.device)),
             "position_ids": positions.to(self.device),
             "past_key_values": self.cache,
         }
@@ -207,7 +227,7 @@ def full_attention(model: PreTrainedModel) -> bool:
     The configuration must promise full attention in every layer, and a probe of two short prompts of different
     length must give the logits of the plain forward. The answer is remembered for each model object.
     """
-    causal: Any = model.get_base_model() if hasattr(model, "get_base_model") else model
+    causal = causal_model(model)
     if causal not in _CHECKED:
         _CHECKED[causal] = _promises_full_attention(causal) and _probe(causal)
     return _CHECKED[causal]
@@ -222,8 +242,8 @@ def _promises_full_attention(model: Any) -> bool:
     return known and _attention(model) in ("sdpa", "eager") and {"past_key_values", "position_ids"} <= accepts
 
 
-def _probe(model: PreTrainedModel) -> bool:
-    size = model.get_input_embeddings().weight.shape[0]
+def _probe(model: Any) -> bool:
+    size = int(model.get_input_embeddings().weight.shape[0])
     prompts = [[(7 * i + 3) % size for i in range(n)] for n in (12, 10)]
     stepper = RowStepper(model, 2)
     try:
