@@ -12,7 +12,10 @@ from tutelage.functional.projection import projected_divergence
 from tutelage.objectives.objective import Need, TokenBatch, objectives
 from tutelage.types import Loss
 
-__all__ = ["ContextDistillation"]
+__all__ = ["RAFT_DIVERGENCE", "ContextDistillation"]
+
+RAFT_DIVERGENCE = DivergenceSettings(support="teacher", k=512, temperature=1.5)
+"""The paper's: forward KL on the teacher's 512 likeliest tokens at T = 1.5, tail dropped."""
 
 
 @objectives.register("distillation", paper="https://arxiv.org/abs/2606.00147")
@@ -20,12 +23,13 @@ __all__ = ["ContextDistillation"]
 class ContextDistillation:
     """Divergence between teacher and student at the student's own tokens, ``T^2 D(q || p)``, nats.
 
-    By default, and as in the paper, ``q = softmax(u / T)`` from the teacher, which may see more than the student, and ``p = softmax(v / T)`` from the
-    student, both restricted to the teacher's K likeliest tokens; ``divergence`` says otherwise. Mean over a sequence's tokens first, then over
-    sequences (RAFT Eq. 9), so long rollouts do not count more than short ones.
+    By default, and as in the paper, ``q = softmax(u / T)`` from the teacher, which may see more than the student, and
+    ``p = softmax(v / T)`` from the student, both restricted to the teacher's K likeliest tokens; ``divergence`` says
+    otherwise. Mean over a sequence's tokens first, then over sequences (RAFT Eq. 9), so long rollouts do not count
+    more than short ones.
     """
 
-    divergence: DivergenceSettings = DivergenceSettings(support="teacher", k=512, temperature=1.5)
+    divergence: DivergenceSettings = RAFT_DIVERGENCE
     chunk: int = 128
     needs: ClassVar[frozenset[Need]] = frozenset({"rollout", "teacher"})
     reduction: ClassVar[Literal["token_mean", "sequence_mean"]] = "sequence_mean"

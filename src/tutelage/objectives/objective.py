@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Need", "Objective", "TokenBatch", "objectives"]
 
 Need = Literal["completion", "rollout", "teacher"]
-"""What an objective asks of the training loop: reference completions, the student's own rollouts, a teacher's outputs."""
+"""What an objective asks of the loop: reference completions, the student's own rollouts, a teacher's outputs."""
 
 
 @dataclass(frozen=True)

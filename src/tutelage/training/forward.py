@@ -73,7 +73,7 @@ class Backbone:
         if not torch.allclose(expected, found, rtol=1e-3, atol=1e-3):
             raise ModelError(
                 f"{type(self.causal).__name__} does not compute its logits as a linear map of the last hidden state",
-                hint="models with scaled or soft-capped logits, or an adapter on the output layer, are not supported yet",
+                hint="models with scaled or soft-capped logits, or an adapter on the output layer, do not work yet",
             )
 
     @property
@@ -145,7 +145,7 @@ def _prefix_states(backbone: Backbone, prefix: Sequence[int]) -> list[tuple[Tens
 def _continue(
     backbone: Backbone, past: Sequence[tuple[Tensor, Tensor]], lengths: Sequence[int], rows: Sequence[Sequence[int]]
 ) -> Tensor:
-    """Hidden states [B, T, D] of ``rows``, attending to left-padded states [B, H, P, D] of which ``lengths`` are real."""
+    """Hidden states [B, T, D] of ``rows``, attending to left-padded states [B, H, P, D], ``lengths`` of them real."""
     cache = DynamicCache()
     for layer, (keys, values) in enumerate(past):
         cache.update(keys, values, layer)
@@ -239,7 +239,7 @@ def _left_padded(states: Tensor, longest: int) -> Tensor:
 
 
 def _keeps_all_states(model: PreTrainedModel) -> bool:
-    """Whether every layer attends to everything before it and keeps plain keys and values (no window, no recurrence)."""
+    """Whether every layer attends to everything before it and keeps its keys and values (no window)."""
     config = model.config.get_text_config()
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
     return kinds == {"full_attention"} and not getattr(model, "_is_stateful", False)

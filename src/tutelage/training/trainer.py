@@ -214,10 +214,8 @@ class Trainer(transformers.Trainer):
         self, objective: Objective, rows: Sequence[Example], rollouts: Sequence[TokenPair]
     ) -> tuple[list[TokenPair], list[TokenPair] | None]:
         """The sequences an objective scores and, if it has a teacher, what the teacher scores beside them."""
-        if "rollout" in objective.needs:
-            pairs = list(rollouts)
-        else:
-            pairs = [TokenPair(r.prompt, r.completion) for r in rows]
+        own = "rollout" in objective.needs
+        pairs = list(rollouts) if own else [TokenPair(r.prompt, r.completion) for r in rows]
         if "teacher" not in objective.needs:
             return pairs, None
         prompts = [r.teacher_prompt if r.teacher_prompt is not None else r.prompt for r in rows]
@@ -315,7 +313,7 @@ def _naming(part: str, rows: Sequence[Example], step: int) -> Iterator[None]:
         raise NumericalError(
             f"the {part} loss is not finite in step {step}: {error.what}",
             where=f"rows {', '.join(r.id for r in rows)}",
-            hint="lower train.learning_rate, or look at these rows; `tutelage resume` continues from the last checkpoint",
+            hint="lower train.learning_rate, or look at these rows; `tutelage resume` goes on from the last checkpoint",
         ) from error
 
 
