@@ -7,7 +7,7 @@ Extra memory is a few [chunk, V] buffers (and the head's own gradient if it is t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -23,16 +23,25 @@ __all__ = ["LossOfRows", "Projected", "RowLoss", "fused"]
 
 @dataclass(frozen=True)
 class Projected:
-    """Logits that are not computed yet: scale * (hidden @ weight.T) + scale * bias.
+    """Logits that are not computed yet: scale * (hidden @ weight.T + bias), then capped if the model caps them.
 
-    ``hidden`` [N, D] and ``weight`` [V, D] float, ``bias`` [V] or None. ``scale`` is a model's logit
-    multiplier, or 1 / T.
+    Attributes:
+        hidden: [N, D] float, the last hidden states, after the final norm.
+        weight: [V, D] float, the output head.
+        bias: [V] float or None.
+        scale: the model's logit multiplier, or 1 / T.
+        softcap: c > 0 of a model that emits c * tanh(logits / c), or None.
+
+    Raises:
+        ShapeError: the parts do not fit.
+        RangeError: ``softcap`` is not above 0.
     """
 
     hidden: Tensor
     weight: Tensor
     bias: Tensor | None = None
     scale: float = 1.0
+    softcap: float | None = None
 
     def __post_init__(self) -> None:
         hidden, weight = tuple(self.hidden.shape), tuple(self.weight.shape)
@@ -40,22 +49,32 @@ class Projected:
             raise ShapeError(f"hidden states are {hidden}, the head is {weight}", hint="need [N, D] and [V, D]")
         if self.bias is not None and tuple(self.bias.shape) != weight[:1]:
             raise ShapeError(f"the bias is {tuple(self.bias.shape)}, the head is {weight}", hint="need [V] and [V, D]")
+        if self.softcap is not None and not self.softcap > 0:
+            raise RangeError(f"softcap is {self.softcap}", hint="a number above 0, or None")
 
     def first(self, vocabulary: int) -> Projected:
         """The same with only the first ``vocabulary`` tokens."""
         bias = None if self.bias is None else self.bias[:vocabulary]
-        return Projected(self.hidden, self.weight[:vocabulary], bias, self.scale)
+        return replace(self, weight=self.weight[:vocabulary], bias=bias)
+
+    def detached(self) -> Projected:
+        """The same without a path for gradients."""
+        bias = None if self.bias is None else self.bias.detach()
+        return replace(self, hidden=self.hidden.detach(), weight=self.weight.detach(), bias=bias)
 
     def logits(self, rows: Tensor, scale: float = 1.0, out: Tensor | None = None) -> Tensor:
         """Logits of ``rows`` [C] times ``scale``, float32 (float64): [C, V], in the first rows of ``out`` if given."""
-        factor = scale * self.scale
+        cap = self.softcap
+        factor = self.scale * scale if cap is None else self.scale / cap
         hidden = self.hidden[rows].to(self.weight.dtype)
         out = self.buffer(len(rows)) if out is None else out[: len(rows)]
         if out.dtype == self.weight.dtype:
             torch.mm(hidden.mul_(factor), self.weight.t(), out=out)
         else:  # scale after leaving half precision
             out.copy_(hidden @ self.weight.t()).mul_(factor)
-        return out if self.bias is None else out.add_(self.bias, alpha=factor)
+        if self.bias is not None:
+            out.add_(self.bias, alpha=factor)
+        return out if cap is None else out.tanh_().mul_(cap * scale)
 
     def buffer(self, rows: int) -> Tensor:
         """An uninitialised [rows, V] buffer for :meth:`logits`."""
@@ -109,14 +128,27 @@ def _weighted_rows(
     buffer = student.buffer(min(plan.chunk, len(rows)))
     for start in range(0, len(rows), plan.chunk):
         chosen = rows[start : start + plan.chunk]
-        loss = plan.loss(student.logits(chosen, plan.scale, buffer), chosen, any(needed))
+        logits = student.logits(chosen, plan.scale, buffer)
+        capped = None if student.softcap is None or gradients is None else logits.clone()
+        loss = plan.loss(logits, chosen, gradients is not None)
         values[chosen] = loss.values
         if loss.extra is not None:
             extra[chosen] = loss.extra
         if gradients is not None and loss.gradient is not None:
             weight = weights[chosen].to(dtype) * (plan.scale * student.scale)
-            _accumulate(student, chosen, weight, loss.gradient, gradients, buffer)
+            gradient = _through_cap(loss.gradient, capped, plan.scale * (student.softcap or 1.0))
+            _accumulate(student, chosen, weight, gradient, gradients, buffer)
     return values, extra, gradients
+
+
+def _through_cap(gradient: Tensor | SparseRows, capped: Tensor | None, limit: float) -> Tensor | SparseRows:
+    """Gradient before the cap: times 1 - tanh^2, with tanh = ``capped`` [C, V] / ``limit``, overwritten."""
+    if capped is None:
+        return gradient
+    if isinstance(gradient, SparseRows):
+        slope = 1.0 - (capped.gather(1, gradient.columns) / limit) ** 2
+        return SparseRows(gradient.columns, gradient.values * slope)
+    return gradient.mul_(capped.div_(limit).square_().neg_().add_(1.0))
 
 
 def _accumulate(
@@ -163,17 +195,19 @@ class _Fused(torch.autograd.Function):
         weight: Tensor,
         bias: Tensor | None,
         weights: Tensor,
-        scale: float,
+        form: tuple[float, float | None],
         plan: _Plan,
         recording: bool,
     ) -> tuple[Tensor, Tensor, Tensor]:
         needed = tuple(recording and x for x in ctx.needs_input_grad[:3])
         with torch.autocast(hidden.device.type, enabled=False):
             values, extra, gradients = _weighted_rows(
-                Projected(hidden, weight, bias, scale), weights, plan, (needed[0], needed[1], needed[2])
+                Projected(hidden, weight, bias, *form), weights, plan, (needed[0], needed[1], needed[2])
             )
         ctx.save_for_backward(hidden, weight, bias, weights, values)
-        ctx.scale, ctx.plan, ctx.gradients = scale, plan, gradients
+        ctx.gradients = gradients
+        if needed[1] or needed[2]:  # nobody else needs a second run, and the plan may hold a chunk's buffer
+            ctx.form, ctx.plan = form, plan
         ctx.mark_non_differentiable(values, extra)
         return values * weights, values, extra
 
@@ -188,7 +222,7 @@ class _Fused(torch.autograd.Function):
         gradients: _Gradients | None = ctx.gradients
         if trained and (gradients is None or not equal):
             with torch.autocast(hidden.device.type, enabled=False):
-                student = Projected(hidden, weight, bias, ctx.scale)
+                student = Projected(hidden, weight, bias, *ctx.form)
                 gradients = _weighted_rows(student, weights * outer, ctx.plan, needed[:3])[2]
             slope = torch.ones_like(outer)
         else:
@@ -240,7 +274,13 @@ def fused(
     weights = weights.to(device=student.hidden.device, dtype=working_dtype(student.hidden, student.weight))
     plan = _Plan(loss, chunk, scale, extras)
     result: tuple[Tensor, Tensor, Tensor] = _Fused.apply(
-        student.hidden, student.weight, student.bias, weights, student.scale, plan, torch.is_grad_enabled()
+        student.hidden,
+        student.weight,
+        student.bias,
+        weights,
+        (student.scale, student.softcap),
+        plan,
+        torch.is_grad_enabled(),
     )
     refuse_infinite(result[1], weights.shape)
     return result

@@ -75,13 +75,8 @@ def projected_divergence(
     check_vocabulary(len(student.weight), len(teacher.weight))
     settings.kept(len(student.weight))
     impossible = any(x.bias is not None and bool(torch.isinf(x.bias).any()) for x in (student, teacher))
-    frozen = Projected(
-        teacher.hidden.detach(),
-        teacher.weight.detach(),
-        None if teacher.bias is None else teacher.bias.detach(),
-        teacher.scale,
-    )
-    buffer = frozen.buffer(min(chunk, len(weights)))
+    frozen = teacher.detached()
+    buffer = frozen.buffer(max(0, min(chunk, len(weights))))
     factor = settings.factor
 
     def loss(logits: Tensor, rows: Tensor, gradient: bool) -> RowLoss:

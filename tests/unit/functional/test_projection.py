@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -110,6 +112,21 @@ def test_parts_of_a_batch_add_up(sides, settings):
     ]
     torch.testing.assert_close(sum(pieces), whole.loss)
     for a, b in zip(*(torch.autograd.grad(x, parts) for x in (sum(pieces), whole.loss)), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+@pytest.mark.parametrize("head_trained", [True, False])
+def test_models_that_cap_their_logits(sides, settings, head_trained):
+    student, teacher, weights = sides
+    capped, target = replace(student, softcap=2.0, scale=1.7), replace(teacher, softcap=3.0)
+    parts = trained(capped) if head_trained else (capped.hidden.requires_grad_(),)
+    v = 2.0 * torch.tanh(1.7 * (capped.hidden @ capped.weight.T + capped.bias) / 2.0)
+    u = 3.0 * torch.tanh(target.hidden @ target.weight.T / 3.0)
+    expected = (token_divergence(v, u, settings).values * weights).sum()
+    got = projected_divergence(capped, target, weights, settings, chunk=4).loss
+    torch.testing.assert_close(got, expected)
+    for a, b in zip(*(torch.autograd.grad(x, parts) for x in (got, expected)), strict=True):
         torch.testing.assert_close(a, b)
 
 
@@ -227,7 +244,10 @@ def test_shapes_are_checked(sides):
         projected_divergence(student, Projected(teacher.hidden[:2], teacher.weight), weights)
     with pytest.raises(ShapeError, match=r"weights are \(4,\)"):
         projected_divergence(student, teacher, torch.ones(4))
-    with pytest.raises(RangeError, match="chunk is 0"):
-        projected_divergence(student, teacher, weights, chunk=0)
+    for chunk in (0, -1):
+        with pytest.raises(RangeError, match=f"chunk is {chunk}"):
+            projected_divergence(student, teacher, weights, chunk=chunk)
+    with pytest.raises(RangeError, match="softcap is 0"):
+        replace(student, softcap=0.0)
     with pytest.warns(UserWarning, match="k = 99"):
         projected_divergence(student, teacher, weights, DivergenceSettings("teacher", 99))
