@@ -137,4 +137,4 @@ _ALL = (
     Constraint("no-digits", "Do not use any digits in your answer.", lambda v: _pattern(r"^\D*$"), fewest_words=8),
 )
 CONSTRAINTS: dict[str, Constraint] = {c.name: c for c in _ALL}
-"""Twelve kinds of which the default model keeps to between a third and nine tenths."""
+"""Twelve kinds, of which the default model keeps to about two in five."""

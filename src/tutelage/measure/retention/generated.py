@@ -16,7 +16,7 @@ from tutelage.types import Engine, Sampling, Scores
 
 __all__ = ["Instruction", "Problem", "arithmetic", "instruction_items", "instructions", "problems"]
 
-_ASDIV_SHARE = 4  # every fourth problem is a real one
+_ASDIV_SHARE = 8  # every eighth problem is a real one
 _NAMES = ("Tom", "Ann", "Sam", "Mia", "Ben", "Eva", "Max", "Lea")
 _THINGS = ("apples", "books", "coins", "pens", "cards", "eggs", "shells", "stamps")
 
@@ -87,10 +87,11 @@ class Problem:
 
 
 def problems(n: int) -> list[Problem]:
-    """``n`` one-step word problems with small numbers: three made from templates to each real one of ASDiv.
+    """``n`` one-step word problems with small numbers: seven made from templates to each real one of ASDiv.
 
-    ASDiv as a whole is beyond the default model (0 of 20 right within 24 tokens), and a probe at the floor shows no
-    loss. Hence the mixture, and of ASDiv only problems with two numbers up to 20 whose sum or difference is the answer.
+    ASDiv is beyond the default model (0 of 20 right within 24 tokens; 2 of 20 even of the simplest), and a probe at the
+    floor shows no loss. Hence the mixture, and of ASDiv only problems with two numbers up to 20 whose sum or difference
+    is the answer.
 
     Raises:
         AssetMissing: ASDiv is not installed.
@@ -110,7 +111,7 @@ def problems(n: int) -> list[Problem]:
 
 
 def _is_one_step(row: dict[str, Any]) -> bool:
-    found = [int(x) for x in re.findall(r"(?<![\d.])\d+(?![\d.])", row["question"])]
+    found = [int(x) for x in re.findall(r"(?<![\d.,])\d+(?![.,]?\d)", row["question"])]
     if len(found) != 2 or max(found) > 20 or len(row["question"]) > 170:
         return False
     return bool(row["answer"] in (sum(found), abs(found[0] - found[1])))
@@ -120,15 +121,16 @@ def _made(k: int) -> Problem:
     rng = np.random.default_rng(derive(VERSION, "arithmetic", k))
     name, thing = _NAMES[rng.integers(len(_NAMES))], _THINGS[rng.integers(len(_THINGS))]
     if k % 3 == 0:
-        a, b = int(rng.integers(2, 13)), int(rng.integers(1, 10))
+        a, b = int(rng.integers(2, 10)), int(rng.integers(1, 10))
         text = f"{name} has {a} {thing} and gets {b} more. How many {thing} does {name} have now?"
         return Problem(f"made:{k}", text, a + b)
     if k % 3 == 1:
-        a, b = int(rng.integers(6, 19)), int(rng.integers(1, 6))
+        a, b = int(rng.integers(6, 16)), int(rng.integers(1, 6))
         text = f"{name} has {a} {thing} and gives away {b}. How many {thing} does {name} have left?"
         return Problem(f"made:{k}", text, a - b)
-    a, b = int(rng.integers(2, 10)), int(rng.integers(2, 7))
-    return Problem(f"made:{k}", f"There are {a} boxes with {b} {thing} in each box. How many {thing} are there?", a * b)
+    a, b = int(rng.integers(2, 10)), int(rng.integers(2, 6))
+    text = f"There are {a} boxes with {b} {thing} in each box. How many {thing} are there in total?"
+    return Problem(f"made:{k}", text, a * b)
 
 
 def arithmetic(engine: Engine, n: int, max_new_tokens: int) -> Scores:

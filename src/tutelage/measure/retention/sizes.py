@@ -34,7 +34,7 @@ class SuiteSize:
 
 
 SIZES: Mapping[str, SuiteSize] = {
-    "smoke": SuiteSize(4, 24, 4, 24, 3, 3, 2, 48, 2, 8),
+    "smoke": SuiteSize(4, 24, 4, 32, 3, 3, 2, 48, 2, 8),
     "quick": SuiteSize(30, 40, 32, 40, 80, 40, 16, 128, 16, 32),
     "standard": SuiteSize(120, 64, 120, 48, 300, 150, 64, 256, 64, 64),
     "full": SuiteSize(600, 96, 400, 64, 3000, 360, 400, 512, 200, 128),
