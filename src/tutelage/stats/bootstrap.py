@@ -76,22 +76,15 @@ def paired_bootstrap(
         >>> paired_bootstrap([0, 0, 1, 0], [1, 1, 1, 0], seed=1).delta.value
         0.5
     """
-    open_unit(level, "the level")
-    if resamples < 100:
-        raise RangeError(f"{resamples} resamples are too few for an interval", hint="use 10,000")
-    if method not in ("expanded", "percentile"):
-        raise RangeError(f"no bootstrap interval is called {method!r}", hint="use 'expanded' or 'percentile'")
-    left, right = finite_vector(a, "a"), finite_vector(b, "b")
-    if left.shape != right.shape:
-        raise ShapeError(f"a has {left.size} items, b has {right.size}: align them first")
+    _check_settings(resamples, level, method)
+    left, right = _same_length(a, b)
     units = _units(right - left, cluster, strata)
     observed = float(np.mean([block.sums.sum(axis=0) / block.counts.sum(axis=0) for block in units]))
     clusters = sum(len(block.sums) for block in units)
     name = f"{method} bootstrap of {'items' if clusters == left.size else 'clusters'}"
     fewest = min(len(block.sums) for block in units)
     if fewest < 2:
-        unknown = Estimate(observed, -math.inf, math.inf, level, name, left.size, clusters, seed)
-        return Bootstrap(unknown, 1.0, math.inf)
+        return Bootstrap(Estimate(observed, -math.inf, math.inf, level, name, left.size, clusters, seed), 1.0, math.inf)
     rng = np.random.default_rng(seed)
     drawn = np.mean([_resample(block, resamples, rng) for block in units], axis=0)
     low, high = np.quantile(drawn, _tails(fewest, level, method))
@@ -100,6 +93,21 @@ def paired_bootstrap(
     extreme = int((np.abs(drawn - observed) >= abs(observed) - slack).sum())
     delta = Estimate(observed, float(low), float(high), level, name, left.size, clusters, seed)
     return Bootstrap(delta, (1 + extreme) / (resamples + 1), float(drawn.std(ddof=1)))
+
+
+def _check_settings(resamples: int, level: float, method: str) -> None:
+    open_unit(level, "the level")
+    if resamples < 100:
+        raise RangeError(f"{resamples} resamples are too few for an interval", hint="use 10,000")
+    if method not in ("expanded", "percentile"):
+        raise RangeError(f"no bootstrap interval is called {method!r}", hint="use 'expanded' or 'percentile'")
+
+
+def _same_length(a: npt.ArrayLike, b: npt.ArrayLike) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    left, right = finite_vector(a, "a"), finite_vector(b, "b")
+    if left.shape != right.shape:
+        raise ShapeError(f"a has {left.size} items, b has {right.size}: align them first")
+    return left, right
 
 
 @dataclass(frozen=True)
