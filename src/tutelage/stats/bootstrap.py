@@ -57,8 +57,8 @@ def paired_bootstrap(
     Args:
         a: scores of the first system [N].
         b: scores of the second on the same items [N].
-        cluster: label of what is independent [N], for example the seed; None: every item.
-        strata: label of the stratum of each item [N], for example the ability; None: one stratum.
+        cluster: what is independent [N], for example the seed; None: every item.
+        strata: stratum of each item [N], for example the ability; None: one.
         resamples: how many, B.
         level: confidence level, in (0, 1).
         method: how the interval is read off the resamples.
@@ -85,11 +85,9 @@ def paired_bootstrap(
     fewest = min(len(block.sums) for block in units)
     if fewest < 2:
         return Bootstrap(Estimate(observed, -math.inf, math.inf, level, name, left.size, clusters, seed), 1.0, math.inf)
-    rng = np.random.default_rng(seed)
-    drawn = np.mean([_resample(block, resamples, rng) for block in units], axis=0)
+    drawn = _resampled(units, resamples, seed)
     low, high = np.quantile(drawn, _tails(fewest, level, method))
-    # A resampled mean may differ from an equal one in the last bits; ties must count as extreme.
-    slack = 1e-12 * max(1.0, float(np.abs(right - left).max()))
+    slack = 1e-12 * max(1.0, float(np.abs(right - left).max()))  # equal means may differ in the last bits
     extreme = int((np.abs(drawn - observed) >= abs(observed) - slack).sum())
     delta = Estimate(observed, float(low), float(high), level, name, left.size, clusters, seed)
     return Bootstrap(delta, (1 + extreme) / (resamples + 1), float(drawn.std(ddof=1)))
@@ -139,6 +137,12 @@ def _units(differences: npt.NDArray[np.float64], cluster: Labels | None, strata:
         where=f"cluster {int(np.flatnonzero(((counts > 0).sum(axis=1) > 1) & (counts == 0).any(axis=1))[0])}",
         hint="cluster by what lies inside a stratum (items) or by what spans all of them (seeds)",
     )
+
+
+def _resampled(units: list[_Block], resamples: int, seed: int) -> npt.NDArray[np.float64]:
+    rng = np.random.default_rng(seed)
+    means: npt.NDArray[np.float64] = np.mean([_resample(block, resamples, rng) for block in units], axis=0)
+    return means
 
 
 def _resample(block: _Block, resamples: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
