@@ -40,7 +40,7 @@ def run(
 ) -> None:
     """Run a recipe: fix the rule, train and measure every arm, judge the claims."""
     from tutelage.errors import ConfigError
-    from tutelage.models import set_threads
+    from tutelage.models.loading import set_threads
     from tutelage.papers.evidence import write_evidence
     from tutelage.papers.recipes import load_recipes
 
