@@ -16,6 +16,7 @@ __all__ = ["choice", "contains", "exact", "named_choices", "normalised_answer", 
 _NOT_WORDS = re.compile(r"[^\w+\-*/=<>%°$€£.]+|\.(?!\d)")
 _EMPHASIS = re.compile(r"(?<![^\W_])[*_`]++|[*_`]++(?![^\W_])")  # marks around words, not the star of 2*3
 _ARTICLES = ("the ", "a ", "an ")
+_TAIL = 10_000  # characters in which the last number is looked for
 _LETTER = re.compile(r"\(?([A-Za-z])(?:[).:]|$)")
 _ANSWER_LETTER = re.compile(r"\b(?:answer|option|choice)(?: is)?:? \(?([A-Za-z])\b")
 
@@ -119,7 +120,10 @@ def named_choices(text: str, options: Sequence[str]) -> set[str]:
 
 @verifiers.register("number")
 def number(prompt: Chat, text: str, reference: str | None) -> Verdict:
-    """1 when the last number of the text equals the last number of the reference (relative difference below 1e-6)."""
+    """1 when the last number of the text equals the last number of the reference (relative difference below 1e-6).
+
+    It is looked for in the last 10,000 characters.
+    """
     return _number(prompt, text, reference)
 
 
@@ -146,7 +150,7 @@ def number_within(relative: float = 1e-6, absolute: float = 0.0) -> Verifier:
         del prompt
         if reference is None:
             return _no_reference()
-        wanted, found = numbers(reference), numbers(text)
+        wanted, found = numbers(reference[-_TAIL:]), numbers(text[-_TAIL:])
         if not wanted:
             return Verdict(0.0, "the reference holds no number")
         if not found:

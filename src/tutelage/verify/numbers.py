@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from fractions import Fraction
-from itertools import pairwise
+from functools import lru_cache
 
 __all__ = ["numbers"]
 
@@ -67,15 +67,18 @@ def _mixes(before: tuple[int, int, Fraction, bool], start: int, value: Fraction,
 
 def _values(match: re.Match[str]) -> list[tuple[int, int, Fraction, bool]]:
     """(start, end, value, is a/b) of what one match holds: usually one number, more when commas only separate."""
-    groups = match["whole"].split(",")
     start, end = match.span()
+    sign, whole, decimals, exponent, power, below = match.groups()
+    if decimals is exponent is power is below is None and whole.isdigit() and len(whole) <= _LONGEST:
+        return [(start, end, Fraction(-int(whole) if sign == "-" else int(whole)), False)]
+    groups = whole.split(",")
     if any(len(group) > _LONGEST for group in groups):
         return []
     if len(groups) > 1 and not (len(groups[0]) <= 3 and all(len(group) == 3 for group in groups[1:])):
-        ahead = [(start, start, _signed(match["sign"], Fraction(int(groups[0]))), False)]
+        ahead = [(start, start, _signed(sign, Fraction(int(groups[0]))), False)]
         ahead += [(start, start, Fraction(int(group)), False) for group in groups[1:-1]]
         return [*ahead, *_single(match, groups[-1], "", start, end)]
-    return _single(match, "".join(groups), match["sign"], start, end)
+    return _single(match, "".join(groups), sign, start, end)
 
 
 def _single(
@@ -87,7 +90,9 @@ def _single(
     exponent = int(match["exponent"] or match["power"] or 0)
     if abs(exponent) > _LARGEST:
         return []
-    value = Fraction(int((whole + decimals) or "0"), 10 ** len(decimals)) * Fraction(10) ** exponent
+    value = Fraction(int((whole + decimals) or "0"), 10 ** len(decimals))
+    if exponent:
+        value *= Fraction(10) ** exponent
     if below is not None:
         divisor = Fraction(below)
         if divisor == 0:
@@ -104,17 +109,29 @@ def _plain(text: str) -> str:
     """ASCII minus signs and digits; vulgar fractions ("½") as a space, numerator, slash, denominator."""
     if text.isascii():
         return text
-    characters = []
-    for before, character in pairwise(f" {text}"):
-        if character in "−–":
-            # a dash between two digits is a range, not a sign
-            characters.append("-" if not before.isdigit() or character == "−" else " ")
-            continue
-        parts = unicodedata.normalize("NFKC", character)
-        if "\u2044" in parts:
-            characters.append((" " if before.isdigit() else "") + parts.replace("\u2044", "/"))
-        elif character.isdigit() and not character.isascii() and parts.isdecimal():
-            characters.append(str(unicodedata.digit(character)))
-        else:
-            characters.append(character)
-    return "".join(characters)
+    return _OTHER.sub(_replaced, text)
+
+
+_OTHER = re.compile(r"(?P<before>\d?)(?P<sign>[^\x00-\x7f])")
+
+
+def _replaced(match: re.Match[str]) -> str:
+    """A character beyond ASCII as what it means in a number, with the digit before it."""
+    before, sign = match["before"], match["sign"]
+    plain = _meaning(sign)
+    if sign == "–":
+        # between two digits a dash is a range, elsewhere a sign
+        plain = " " if before else "-"
+    elif "/" in plain and before:
+        plain = " " + plain
+    return (before if before.isascii() else _meaning(before)) + plain
+
+
+@lru_cache(maxsize=4096)
+def _meaning(sign: str) -> str:
+    if sign == "−":
+        return "-"
+    parts = unicodedata.normalize("NFKC", sign)
+    if "\u2044" in parts:
+        return parts.replace("\u2044", "/")
+    return str(unicodedata.digit(sign)) if sign.isdigit() and parts.isdecimal() else sign

@@ -28,7 +28,7 @@ __all__ = [
 _WORD = re.compile(r"\w++(?:(?:['’\-]|(?<=\d)[.,](?=\d))\w++)*+")
 _SENTENCE_END = re.compile(r"[.!?。！？]++[\"'”’)\]]*+(?=\s|$)|[。！？]++")
 _ABBREVIATION = re.compile(r"(?:\b(?:mr|mrs|ms|dr|prof|st|vs|etc|e\.g|i\.e|no|approx)|\b[a-z]|\b\d{1,3})\.$")
-_BULLET = re.compile(r"[ \t]*+(?:[-*+•‣–]|\d{1,3}[.)])[ \t]+\S")
+_BULLET = re.compile(r"^[ \t]*+(?:[-*+•‣–]|\d{1,3}[.)])[ \t]+\S")
 _BLANK = re.compile(r"\n[ \t\r]*+\n")
 
 
@@ -90,9 +90,10 @@ def count_words(text: str) -> int:
 def count_sentences(text: str) -> int:
     """Sentences: ends of sentence that close something, and a rest without one; common abbreviations do not end."""
     count = start = 0
+    last = len(text.rstrip())
     for match in _SENTENCE_END.finditer(text):
         tail = text[max(start, match.end() - 12) : match.end()].casefold()
-        if _ABBREVIATION.search(tail) and match.end() < len(text.rstrip()):
+        if _ABBREVIATION.search(tail) and match.end() < last:
             continue
         if _WORD.search(text, start, match.end()):
             count += 1

@@ -1,0 +1,125 @@
+"""No verifier can be made slow by a hostile text: each pattern takes under 100 ms for 100 kB; nothing is evaluated."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tutelage import verify
+from tutelage.verify import entities
+
+SIZE = 100_000
+LIMIT = 0.1  # seconds
+LINEAR = {"entities": 2.0}  # collects every fact of the text: long for a text of nothing but numbers, yet linear
+PIECES = [
+    *("1", "1,", "1,111,", "1.", "1/", "-", "1 ", "1 1/2 ", ".", "e", "1e", "1x10^", "\\frac{1}{", "٣", "½", "$", "%"),
+    *("a", "A", "Aa ", "a'", "a-", "A.", "a. ", "Ab. ", "!", '?"', "…", "\n", " ", "\t\n", "\n \n", " \n", "- ", "1. "),
+    *("*", "**a", "*a ", "_", "a_", "`", "```\n", "[", "[a", "[]", "<<", "<<a", ">", '"', "“", "{", '{"a":', '["'),
+    *("é", "日。", "@", "a@", "a@b.", "https://", "2024-", "1 March ", "March 1 ", "1/1/", "1.1.", "x" * 64 + "@", "–"),
+    *("i can ", "i can't ", "i am ", "as an ai ", "i'm sorry ", "against my ", "the answer is ", "i can not x x "),
+    *("section ", "p.s. ", "\u2009", "\u00a0", "ß", "i am x "),
+]
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "choice": {"choices": ["x", "i", "1 1", "1"]},
+    "json-keys": {"keys": ["a"]},
+    "includes": {"keywords": ["a", "a a", "-"]},
+    "excludes": {"keywords": ["a", "i can"]},
+    "letter": {"character": "a", "most": 3},
+    "starts-with": {"phrase": "a"},
+    "ends-with": {"phrase": "a."},
+    "sections": {"marker": "Section"},
+    "number-within": {"absolute": 1.0},
+    **{name: {"most": 3} for name in ("words", "sentences", "lines", "paragraphs", "bullets", "capital-words")},
+}
+
+
+def patterns() -> dict[str, re.Pattern[str]]:
+    """Every pattern that a module of the room holds."""
+    found = {}
+    for file in Path(verify.__file__).parent.glob("*.py"):
+        module = importlib.import_module(f"tutelage.verify.{file.stem}")
+        for name, value in vars(module).items():
+            for place, pattern in enumerate(value if isinstance(value, tuple) else (value,)):
+                if isinstance(pattern, re.Pattern):
+                    found[f"{file.stem}.{name}.{place}"] = pattern
+    return found
+
+
+def hostile(piece: str) -> list[str]:
+    body = (piece * (SIZE // len(piece) + 1))[:SIZE]
+    return [body, f"{body[:-1]}!", f"a{body[:-2]}\n"]
+
+
+def seconds(act: Callable[[], object], limit: float) -> float:
+    """The least of up to four runs, in processor time, so that a busy machine does not count."""
+    best = float("inf")
+    for _ in range(4):
+        started = time.process_time()
+        act()
+        best = min(best, time.process_time() - started)
+        if best < limit:
+            break
+    return best
+
+
+def slow(act: Callable[[str], object], pieces: list[str], variants: int, limit: float) -> dict[str, float]:
+    times = {}
+    for piece in pieces:
+        for text in hostile(piece)[:variants]:
+            times[f"{piece}...{text[-2:]}"] = seconds(lambda text=text: act(text), limit)
+    return {text: took for text, took in times.items() if took >= limit}
+
+
+def judged(name: str) -> Callable[[str], object]:
+    judge = verify.get(name, **PARAMETERS.get(name, {}))
+    return lambda text: judge([{"role": "user", "content": text}], text, "a 1")
+
+
+def exhausted(pattern: re.Pattern[str]) -> Callable[[str], object]:
+    return lambda text: (sum(1 for _ in pattern.finditer(text)), pattern.match(text), pattern.fullmatch(text))
+
+
+@pytest.mark.parametrize("name", patterns())
+def test_no_pattern_is_slow(name: str) -> None:
+    assert slow(exhausted(patterns()[name]), PIECES, 1, LIMIT) == {}
+
+
+@pytest.mark.parametrize("name", verify.names())
+def test_no_verifier_is_slow(name: str) -> None:
+    assert slow(judged(name), PIECES[::9], 1, LINEAR.get(name, LIMIT)) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", verify.names())
+def test_no_verifier_is_slow_on_any_text(name: str) -> None:
+    assert slow(judged(name), PIECES, 3, LINEAR.get(name, LIMIT)) == {}
+
+
+@pytest.mark.parametrize("piece", ["1 ", "Aa ", "a@b.", "1/1/", "-", "a. "])
+def test_collecting_facts_is_linear(piece: str) -> None:
+    """Four times the text takes about four times as long, not sixteen."""
+    text = (piece * SIZE)[:SIZE]
+    short = max(seconds(lambda: entities(text[: SIZE // 4]), 0), 1e-3)
+    assert seconds(lambda: entities(text), 8 * short) < 10 * short
+
+
+def test_a_quadratic_pattern_would_be_caught() -> None:
+    """A fraction of the text is already too much for one."""
+    act = exhausted(re.compile(r"\s+$"))
+    assert seconds(lambda: act(" " * (SIZE // 12) + "!"), LIMIT) >= LIMIT
+
+
+def test_nothing_in_the_room_evaluates() -> None:
+    banned = {"eval", "exec", "compile", "__import__", "literal_eval"}
+    for file in Path(verify.__file__).parent.glob("*.py"):
+        calls = [node.func for node in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(node, ast.Call)]
+        names = {call.id for call in calls if isinstance(call, ast.Name)}
+        names |= {call.attr for call in calls if isinstance(call, ast.Attribute)} - {"compile"}  # re.compile
+        assert not names & banned, file.name
