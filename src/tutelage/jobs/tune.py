@@ -128,10 +128,10 @@ class _Tuning:
         data = self._step("reading the data", lambda: prepare(self.folder, self.config, base.tokenizer))
         self._check_same(base, data)
         engine = TransformersEngine(base)
-        measured = {"base": self._measure("base", engine, data)}
+        measured: dict[str, Measurement] = {"base": self._measure("base", engine, data)}
         methods = [method(name) for name in self.config.arms]
         answers = self._answers(engine, data, methods)
-        facts = {}
+        facts: dict[str, dict[str, Any]] = {}
         for arm in methods:
             measured[arm.name], facts[arm.name] = self._arm(arm, base, answers[arm.answers], data)
             if self.config.model.tune == "full":

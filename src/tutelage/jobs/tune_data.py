@@ -79,7 +79,7 @@ def _prepare(folder: RunFolder, config: TuneConfig, tokenizer: PreTrainedTokeniz
         raise DataError(
             f"no rows are left to {'train' if not kept else 'test'} on",
             where=data.train,
-            hint=f"{len(rejected)} rows were set aside (see {folder.root}/rejected.jsonl), {len(removed)} were test rows",
+            hint=f"{len(rejected)} rows set aside (see {folder.root}/rejected.jsonl), {len(removed)} are test rows",
         )
     write_jsonl(folder.path("data", "overlap.jsonl"), [asdict(pair) for pair in found.pairs])
     write_jsonl(folder.path("data", "train.jsonl"), kept)
