@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import transformers
 from rich.console import Console
-from tutelage.jobs.tune_report import write_report
 
 from tutelage import config as configuration
 from tutelage.errors import ConfigError, Interrupted
@@ -27,6 +27,7 @@ from tutelage.jobs.refine import Parts, RefinedData, build_refiner, refine_rows
 from tutelage.jobs.run_folder import RunFolder
 from tutelage.jobs.tune_config import TuneConfig
 from tutelage.jobs.tune_data import Prepared, prepare, read_rows
+from tutelage.jobs.tune_report import write_report
 from tutelage.models.adapter import detach
 from tutelage.models.encoder import Encoder
 from tutelage.models.engine import TransformersEngine
@@ -86,6 +87,8 @@ def resume(out: Path, *, console: Console | None = None) -> TuneResult:
 
 
 def _run(folder: RunFolder, config: TuneConfig, console: Console) -> TuneResult:
+    transformers.logging.set_verbosity_error()  # its advice is about settings that are not the user's here
+    transformers.logging.disable_progress_bar()
     facts = folder.facts
     with Store() as store, stop_requests(lambda text: console.print(f"[yellow]{text}[/]")) as should_stop:
         if facts["id"] not in {run.id for run in store.runs("tune")}:

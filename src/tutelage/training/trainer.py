@@ -364,7 +364,7 @@ def _arguments(train: TrainSettings, task: TrainingTask, steps: int) -> Training
         adam_beta1=train.adam_beta1,
         adam_beta2=train.adam_beta2,
         optim=train.optimizer,
-        gradient_checkpointing=train.gradient_checkpointing,
+        activation_checkpointing=train.gradient_checkpointing,
         seed=task.seed % 2**31,
         save_strategy="no",
         logging_strategy="no",
