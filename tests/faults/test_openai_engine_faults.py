@@ -196,7 +196,7 @@ def test_refusals_are_not_retried_and_never_show_the_key(server: Server, status:
         (json.dumps({"choices": [{"index": 0}]}).encode(), "no text"),
         (json.dumps({"choices": [{"message": {"content": None}}]}).encode(), "no text"),
         (json.dumps({"choices": [{"message": {"content": [{"text": "x"}]}}]}).encode(), "no text"),
-        (json.dumps({"choices": [{"message": {"content": "x"}, "finish_reason": "content_filter"}]}).encode(), "'content_filter'"),
+        (b'{"choices": [{"message": {"content": "x"}, "finish_reason": "content_filter"}]}', "'content_filter'"),
         (json.dumps({"choices": [{"message": {"content": "x"}}]}).encode(), "because of None"),
         (b" " * (2**20 + 1), "larger than 1 MiB"),
     ],

@@ -54,8 +54,7 @@ class Encoder:
     def embed(self, texts: Sequence[str]) -> FloatArray:
         """Unit vectors of texts: [N, D] float32, in the order of the texts; cosine similarity is their product.
 
-        Batches are made of texts of similar length; what else is in a batch changes a row only through rounding. A
-        text that encodes to zero stays a zero row.
+        Batches are made of texts of similar length; what else is in a batch changes a row only through rounding.
 
         Raises:
             NumericalError: the encoder returned something that is not finite.

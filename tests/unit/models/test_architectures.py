@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 import torch
@@ -24,6 +22,7 @@ from transformers import (
     MistralForCausalLM,
     OPTConfig,
     OPTForCausalLM,
+    PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerFast,
     Qwen3Config,
@@ -36,26 +35,31 @@ from tutelage.models.stepper import full_attention
 from tutelage.types import Sampling, TokenSequence
 
 V = 97
-COMMON = {
-    "vocab_size": V,
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
+COMMON = {"vocab_size": V, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+LLAMA_LIKE = {
+    **COMMON,
+    "intermediate_size": 48,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 128,
     "initializer_range": 0.3,
 }
-LLAMA_LIKE = {**COMMON, "intermediate_size": 48, "num_key_value_heads": 2, "max_position_embeddings": 128}
-BUILD: dict[str, tuple[Callable[[], PreTrainedModel], bool]] = {
-    "llama": (lambda: LlamaForCausalLM(LlamaConfig(**LLAMA_LIKE)), True),
-    "llama-eager": (lambda: LlamaForCausalLM(LlamaConfig(**LLAMA_LIKE, attn_implementation="eager")), True),
-    "qwen3": (lambda: Qwen3ForCausalLM(Qwen3Config(**LLAMA_LIKE, head_dim=8)), True),
-    "gpt2": (lambda: GPT2LMHeadModel(GPT2Config(vocab_size=V, n_embd=32, n_layer=2, n_head=4, initializer_range=0.3)), True),
-    "granite-scaled-logits": (lambda: GraniteForCausalLM(GraniteConfig(**LLAMA_LIKE, logits_scaling=3.0)), True),
-    "opt": (lambda: OPTForCausalLM(OPTConfig(vocab_size=V, hidden_size=32, ffn_dim=48, num_hidden_layers=2, num_attention_heads=4, word_embed_proj_dim=32, max_position_embeddings=128, init_std=0.3)), True),
-    "mistral-window": (lambda: MistralForCausalLM(MistralConfig(**LLAMA_LIKE, sliding_window=6)), False),
-    "gemma2-softcap": (lambda: Gemma2ForCausalLM(Gemma2Config(**LLAMA_LIKE, head_dim=8, sliding_window=6)), False),
-    "bloom-alibi": (lambda: BloomForCausalLM(BloomConfig(vocab_size=V, hidden_size=32, n_layer=2, n_head=4, initializer_range=0.3)), False),
-    "mamba": (lambda: MambaForCausalLM(MambaConfig(vocab_size=V, hidden_size=32, num_hidden_layers=2, state_size=4)), False),
-}  # fmt: skip
+GPT2 = {"vocab_size": V, "n_embd": 32, "n_layer": 2, "n_head": 4, "initializer_range": 0.3}
+OPT = {**COMMON, "ffn_dim": 48, "word_embed_proj_dim": 32, "max_position_embeddings": 128, "init_std": 0.3}
+BLOOM = {"vocab_size": V, "hidden_size": 32, "n_layer": 2, "n_head": 4, "initializer_range": 0.3}
+MAMBA = {"vocab_size": V, "hidden_size": 32, "num_hidden_layers": 2, "state_size": 4}
+FULL, OTHER = True, False
+BUILD: dict[str, tuple[type[PreTrainedModel], type[PreTrainedConfig], dict[str, object], bool]] = {
+    "llama": (LlamaForCausalLM, LlamaConfig, LLAMA_LIKE, FULL),
+    "llama-eager": (LlamaForCausalLM, LlamaConfig, {**LLAMA_LIKE, "attn_implementation": "eager"}, FULL),
+    "qwen3": (Qwen3ForCausalLM, Qwen3Config, {**LLAMA_LIKE, "head_dim": 8}, FULL),
+    "gpt2": (GPT2LMHeadModel, GPT2Config, GPT2, FULL),
+    "granite-scaled-logits": (GraniteForCausalLM, GraniteConfig, {**LLAMA_LIKE, "logits_scaling": 3.0}, FULL),
+    "opt": (OPTForCausalLM, OPTConfig, OPT, FULL),
+    "mistral-window": (MistralForCausalLM, MistralConfig, {**LLAMA_LIKE, "sliding_window": 6}, OTHER),
+    "gemma2-softcap": (Gemma2ForCausalLM, Gemma2Config, {**LLAMA_LIKE, "head_dim": 8, "sliding_window": 6}, OTHER),
+    "bloom-alibi": (BloomForCausalLM, BloomConfig, BLOOM, OTHER),
+    "mamba": (MambaForCausalLM, MambaConfig, MAMBA, OTHER),
+}
 PREFIX = [5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21]
 PROMPTS = [[*PREFIX, 40], [*PREFIX, 41, 42, 43, 44], [*PREFIX, 50, 51], [*PREFIX, 40]]
 TOKENIZER: PreTrainedTokenizerFast = None  # type: ignore[assignment] # no stop strings: never asked
@@ -63,11 +67,12 @@ TOKENIZER: PreTrainedTokenizerFast = None  # type: ignore[assignment] # no stop 
 
 @pytest.fixture(scope="module", params=list(BUILD))
 def model(request: pytest.FixtureRequest) -> PreTrainedModel:
+    model_class, config_class, values, full = BUILD[request.param]
     torch.set_num_threads(1)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
-        built = BUILD[request.param][0]().eval()
-    built.expected_full_attention = BUILD[request.param][1]
+        built = model_class(config_class(**values)).eval()
+    built.expected_full_attention = full
     return built
 
 
