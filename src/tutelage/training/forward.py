@@ -19,7 +19,7 @@ from transformers import DynamicCache, PreTrainedModel
 from tutelage.errors import ModelError
 from tutelage.functional.fused import Projected
 
-__all__ = ["Backbone", "PrefixCache", "TokenPair", "student_outputs", "teacher_outputs"]
+__all__ = ["Backbone", "PrefixCache", "TokenPair", "common_beginning", "student_outputs", "teacher_outputs"]
 
 MIN_SHARED = 8
 """Fewer shared tokens than this are not worth a forward of their own."""
@@ -133,9 +133,26 @@ def _common_prefix(prompts: Sequence[tuple[int, ...]]) -> int:
     return next((i for i in range(most) if low[i] != high[i]), most)
 
 
-def _prefix_states(backbone: Backbone, prefix: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
-    """Per layer, keys and values [1, H, P, D] of one sequence."""
+def common_beginning(prompts: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """What all ``prompts`` begin with, leaving each at least two tokens; empty when it is too short to be of use.
+
+    Example:
+        >>> common_beginning([(*range(20), 7, 7), (*range(20), 8, 9, 9)]) == tuple(range(20))
+        True
+    """
+    if not prompts:
+        return ()
+    shared = min(_common_prefix(prompts), min(map(len, prompts)) - 2)
+    return prompts[0][:shared] if shared >= MIN_SHARED else ()
+
+
+def _prefix_states(
+    backbone: Backbone, prefix: Sequence[int], past: Sequence[tuple[Tensor, Tensor]] = ()
+) -> list[tuple[Tensor, Tensor]]:
+    """Per layer, keys and values [1, H, P, D] of one sequence, those of what comes before it (``past``) included."""
     cache: Any = DynamicCache()
+    for layer, (keys, values) in enumerate(past):
+        cache.update(keys, values, layer)
     backbone.decoder(
         input_ids=torch.tensor([list(prefix)], device=backbone.device), past_key_values=cache, use_cache=True
     )
@@ -168,10 +185,17 @@ class PrefixCache:
 
     A prefix is computed alone (batch of one), so its bits depend on nothing but the prompt: an entry that was evicted,
     or lost with a killed process, comes back the same. Least recently used entries go when ``limit_mib`` is reached.
+
+    Args:
+        limit_mib: memory for the entries.
+        beginning: tokens that the prompts of the whole run begin with (:func:`common_beginning` of all of them, not of
+            the rows at hand); computed once. A prefix that does not begin so is computed whole.
     """
 
-    def __init__(self, limit_mib: int) -> None:
+    def __init__(self, limit_mib: int, beginning: tuple[int, ...] = ()) -> None:
         self.limit = limit_mib * 2**20
+        self.beginning = beginning
+        self._past: list[tuple[Tensor, Tensor]] = []
         self.held = 0
         self.hits = 0
         self.misses = 0
@@ -184,7 +208,7 @@ class PrefixCache:
             self._entries.move_to_end(prefix)
             return self._entries[prefix]
         self.misses += 1
-        entry = [(keys[0], values[0]) for keys, values in _prefix_states(backbone, prefix)]
+        entry = [(keys[0], values[0]) for keys, values in self._computed(backbone, prefix)]
         size = sum(k.nbytes + v.nbytes for k, v in entry)
         if size <= self.limit:
             self._entries[prefix] = entry
@@ -193,6 +217,14 @@ class PrefixCache:
             _, old = self._entries.popitem(last=False)
             self.held -= sum(k.nbytes + v.nbytes for k, v in old)
         return entry
+
+    def _computed(self, backbone: Backbone, prefix: tuple[int, ...]) -> list[tuple[Tensor, Tensor]]:
+        begun = len(self.beginning)
+        if not begun or len(prefix) <= begun or prefix[:begun] != self.beginning:
+            return _prefix_states(backbone, prefix)
+        if not self._past:
+            self._past = _prefix_states(backbone, self.beginning)
+        return _prefix_states(backbone, prefix[begun:], self._past)
 
 
 def teacher_outputs(

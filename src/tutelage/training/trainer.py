@@ -27,7 +27,14 @@ from tutelage.objectives import Objective, TokenBatch
 from tutelage.seeds import derive
 from tutelage.training import checkpoint
 from tutelage.training.balance import Balance
-from tutelage.training.forward import Backbone, PrefixCache, TokenPair, student_outputs, teacher_outputs
+from tutelage.training.forward import (
+    Backbone,
+    PrefixCache,
+    TokenPair,
+    common_beginning,
+    student_outputs,
+    teacher_outputs,
+)
 from tutelage.training.plan import StepPlan
 from tutelage.training.settings import RolloutSettings, TrainSettings
 from tutelage.training.task import Cost, Example, TrainingTask
@@ -68,7 +75,7 @@ class Trainer(transformers.Trainer):
         self.backbone = Backbone(model)
         self.backbone.check()
         self.teacher = Backbone(task.teacher) if task.teacher is not None else self.backbone
-        self.prefixes = PrefixCache(train.teacher_cache_mib) if train.teacher_cache_mib else None
+        self.prefixes = self._prefix_cache()
         self.plan = StepPlan.of(
             len(task.examples),
             batch_size=train.batch_size,
@@ -184,6 +191,12 @@ class Trainer(transformers.Trainer):
         keep, optimizer = self.train_settings.keep_checkpoints, self._plain_optimizer()
         checkpoint.save(self.task.folder, self.state.global_step, self.student, optimizer, scalars, keep=keep)
 
+    def _prefix_cache(self) -> PrefixCache | None:
+        if not self.train_settings.teacher_cache_mib or not _wants(self.task.parts, "teacher"):
+            return None
+        prompts = [_teacher_prompt(example) for example in self.task.examples]
+        return PrefixCache(self.train_settings.teacher_cache_mib, common_beginning(prompts))
+
     def _restore_finished(self) -> None:
         assert self._resumed is not None
         scalars = checkpoint.restore(self._resumed, self.student, self.create_optimizer())
@@ -218,8 +231,7 @@ class Trainer(transformers.Trainer):
         pairs = list(rollouts) if own else [TokenPair(r.prompt, r.completion) for r in rows]
         if "teacher" not in objective.needs:
             return pairs, None
-        prompts = [r.teacher_prompt if r.teacher_prompt is not None else r.prompt for r in rows]
-        return pairs, [TokenPair(q, p.completion) for q, p in zip(prompts, pairs, strict=True)]
+        return pairs, [TokenPair(_teacher_prompt(r), p.completion) for r, p in zip(rows, pairs, strict=True)]
 
     def _backward(
         self, objective: Objective, pairs: list[TokenPair], teacher_pairs: list[TokenPair] | None
@@ -343,6 +355,11 @@ class _StepEnd(transformers.TrainerCallback):
 def _norm(gradients: Sequence[Tensor | None]) -> float:
     present = [g for g in gradients if g is not None]
     return float(torch.nn.utils.get_total_norm(present)) if present else 0.0
+
+
+def _teacher_prompt(example: Example) -> tuple[int, ...]:
+    """What the teacher reads before the student's tokens: its own prompt, or the student's."""
+    return example.teacher_prompt if example.teacher_prompt is not None else example.prompt
 
 
 def _wants(parts: dict[str, Objective], need: str) -> bool:

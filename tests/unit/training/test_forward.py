@@ -7,7 +7,15 @@ import pytest
 import torch
 
 from tutelage.errors import ModelError
-from tutelage.training.forward import Backbone, PrefixCache, TokenPair, _common_prefix, student_outputs, teacher_outputs
+from tutelage.training.forward import (
+    Backbone,
+    PrefixCache,
+    TokenPair,
+    _common_prefix,
+    common_beginning,
+    student_outputs,
+    teacher_outputs,
+)
 
 
 def make_pairs(count, *, shared, seed=0):
@@ -75,6 +83,45 @@ def test_an_evicted_prefix_comes_back_bit_equal(tiny):
             again = teacher_outputs(backbone, pairs, as_teacher=contextlib.nullcontext, cache=tight)
             assert torch.equal(first.hidden, again.hidden)
     assert tight.held == 0
+
+
+def test_a_common_beginning_is_computed_once_and_changes_nothing(tiny, monkeypatch):
+    pairs = [*make_pairs(5, shared=20), TokenPair((5, 6, 7, 8), (9, 10))]  # the last one does not begin so
+    backbone = Backbone(tiny.model)
+    cache = PrefixCache(64, pairs[0].prompt[:18])
+    fed = []
+    monkeypatch.setattr(backbone.decoder, "forward", counting(fed, backbone.decoder.forward))
+    found = teacher_outputs(backbone, pairs, as_teacher=contextlib.nullcontext, cache=cache)
+    assert fed[0] == 18
+    assert fed[1:-1] == [len(p.prompt) - 19 for p in pairs[:-1]] + [3]
+    torch.testing.assert_close(found.hidden @ found.weight.T, naive_logits(tiny.model, pairs), rtol=1e-4, atol=1e-4)
+
+
+def test_the_bits_of_a_prefix_do_not_depend_on_what_was_asked_before(tiny):
+    pairs = make_pairs(4, shared=20)
+    backbone, beginning = Backbone(tiny.model), pairs[0].prompt[:20]
+    with torch.no_grad():
+        one, other = PrefixCache(64, beginning), PrefixCache(0, beginning)
+        forwards = [one.get(backbone, pair.prompt) for pair in pairs]
+        backwards = [other.get(backbone, pair.prompt) for pair in reversed(pairs)][::-1]
+    for a, b in zip(forwards, backwards, strict=True):
+        assert all(torch.equal(x[i], y[i]) for x, y in zip(a, b, strict=True) for i in (0, 1))
+
+
+@pytest.mark.parametrize(
+    ("prompts", "expected"),
+    [([], 0), ([(1,) * 30], 28), ([(1,) * 30, (1,) * 12], 10), ([(1,) * 30, (1,) * 9], 0), ([(1,) * 30, (2,) * 30], 0)],
+)
+def test_common_beginning(prompts, expected):
+    assert len(common_beginning(prompts)) == expected
+
+
+def counting(lengths, forward):
+    def counted(*args, **kwargs):
+        lengths.append(kwargs["input_ids"].shape[1])
+        return forward(*args, **kwargs)
+
+    return counted
 
 
 def test_common_prefix_leaves_every_prompt_its_last_token():
