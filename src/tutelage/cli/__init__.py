@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from tutelage import __version__
-from tutelage.cli import assets, doctor, refine, resume, tune
+from tutelage.cli import assets, doctor, papers, refine, resume, tune
 from tutelage.cli.failure import show
 
 __all__ = ["app", "main"]
@@ -34,7 +34,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """Options before the verb."""
 
@@ -44,6 +46,7 @@ app.command("resume")(resume.resume)
 app.command("refine")(refine.refine)
 app.command("doctor")(doctor.doctor)
 app.add_typer(assets.app, name="assets")
+app.add_typer(papers.app, name="papers")
 
 
 def main() -> None:

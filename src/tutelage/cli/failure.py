@@ -32,5 +32,7 @@ def show(error: BaseException) -> int:
     if os.environ.get("TUTELAGE_DEBUG"):
         traceback.print_exception(error)
     console.print(f"[bold red]unexpected error[/] {type(error).__name__}: {escape(str(error))}")
-    console.print("      [dim]->[/] this is a defect of Tutelage; run again with TUTELAGE_DEBUG=1 and report the traceback")
+    console.print(
+        "      [dim]->[/] this is a defect of Tutelage; run again with TUTELAGE_DEBUG=1 and report the traceback"
+    )
     return 1

@@ -28,9 +28,10 @@ def list_recipes() -> None:
 def run(
     recipe: Annotated[str, typer.Argument(help="Name of the recipe, as `tutelage papers list` shows it.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the run.")],
-    tier: Annotated[Literal["smoke", "cpu"], typer.Option(help="smoke: seconds, no verdict; cpu: the verdict.")] = (
-        "cpu"
-    ),
+    tier: Annotated[
+        Literal["smoke", "cpu", "full"],
+        typer.Option(help="smoke: seconds, no verdict; cpu: the verdict; full: more arms."),
+    ] = ("cpu"),
     seeds: Annotated[int, typer.Option(min=2, help="How many seeds, from 0.")] = 5,
     resume: Annotated[bool, typer.Option("--resume", help="Continue what an earlier call began.")] = False,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads; models this small are fastest with one.")] = 1,

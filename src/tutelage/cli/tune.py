@@ -16,13 +16,19 @@ __all__ = ["tune"]
 
 def tune(
     out: Annotated[Path, typer.Option("--out", help="Folder of the run; new or empty.")],
-    data: Annotated[str | None, typer.Option(help="JSONL, JSON, CSV, Parquet, a saved datasets folder, or an embedded task.")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="JSONL, JSON, CSV, Parquet, a saved datasets folder, or an embedded task.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="A folder, a Hub id, or the name of an embedded model.")] = None,
     method: Annotated[str | None, typer.Option(help="raft, sft, sdft or opd.")] = None,
-    compare_with: Annotated[list[str] | None, typer.Option(help="Train this method too, and report it beside; repeatable.")] = None,
+    compare_with: Annotated[
+        list[str] | None, typer.Option(help="Train this method too, and report it beside; repeatable.")
+    ] = None,
     test: Annotated[str | None, typer.Option(help="Test rows; default: held out from the data.")] = None,
     config: Annotated[Path | None, typer.Option(help="A TOML or YAML file with any of the settings.")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="key=value, e.g. train.learning_rate=1e-4; repeatable.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="key=value, e.g. train.learning_rate=1e-4; repeatable.")
+    ] = None,
     max_steps: Annotated[int | None, typer.Option(help="Optimizer steps; default: from train.epochs.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")] = False,
@@ -48,4 +54,6 @@ def tune(
         return
     from tutelage.jobs.tune import tune as run_job
 
-    finish(lambda console: run_job(resolved, out, command=shlex.join(["tutelage", *sys.argv[1:]]), console=console), json)
+    finish(
+        lambda console: run_job(resolved, out, command=shlex.join(["tutelage", *sys.argv[1:]]), console=console), json
+    )

@@ -79,7 +79,7 @@ class Backbone:
     @property
     def can_share_prefix(self) -> bool:
         """Whether keys and values of a prefix may be computed once and continued from."""
-        return self.keeps_all_states and not (self.causal.training and self.causal.is_gradient_checkpointing)
+        return self.keeps_all_states and not (self.causal.training and self.causal.is_activation_checkpointing)
 
     @property
     def bias(self) -> Tensor | None:
