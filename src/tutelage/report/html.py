@@ -1,0 +1,218 @@
+"""The report as one HTML file: no script, no request to anywhere, nothing a model said can act."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, partial
+from importlib import resources
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from tutelage.report import numbers, plots
+from tutelage.report.document import ArmResult, Document, Measure
+from tutelage.report.figure import ARMS, arm_style
+from tutelage.report.numbers import scaled
+from tutelage.report.untrusted import cut, one_line, visible
+from tutelage.types import Estimate
+
+__all__ = ["render"]
+
+_LONGEST = 2_000  # characters of one text that are shown
+_CASES = 8  # regressions shown of one suite
+_EXAMPLES = 12  # refined rows shown
+_WORDS = {
+    "better": "better",
+    "worse": "worse",
+    "none": "no measurable change",
+    "unclear": "cannot tell",
+    "unmeasured": numbers.MISSING,
+}
+
+
+def render(document: Document) -> str:
+    """The page.
+
+    Everything from the document is escaped and made visible (see :mod:`tutelage.report.untrusted`), texts longer than
+    2,000 characters are cut with a note; the whole texts stay in ``report.json``. The page states a content security
+    policy that forbids everything but its own style.
+
+    Args:
+        document: what the report says.
+
+    Returns:
+        A complete HTML document, the same for the same document.
+
+    Example:
+        >>> from tutelage.report.document import ArmResult, Measure, ModelFacts, RunFacts, headline
+        >>> run = RunFacts("r", "tutelage tune", "2026-01-01T00:00:00Z", ModelFacts("tiny"))
+        >>> page = render(Document(run, headline("raft", "choice", None, None), (ArmResult("base", Measure("d", "D")),)))
+        >>> page.startswith("<!doctype html>"), "<script" in page
+        (True, False)
+    """
+    template = _environment().get_template("report.html.jinja")
+    return template.render(doc=document, picture=_pictures(document), css=_style(), words=_WORDS)
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    folder = resources.files("tutelage.report") / "templates"
+    loader = jinja2.FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8"))
+    environment = jinja2.Environment(
+        loader=loader,
+        autoescape=True,
+        finalize=_shown,  # whatever is written out goes through here first
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters: dict[str, Callable[..., Any]] = {
+        "level": _level,
+        "change": _change,
+        "interval": numbers.interval,
+        "number": numbers.number,
+        "count": numbers.count,
+        "duration": numbers.duration,
+        "memory": numbers.memory,
+        "p_value": numbers.p_value,
+        "scaled": scaled,
+        "share": _share,
+        "said": _said,
+        "line": one_line,
+        "arm_class": _arm_class,
+        "phase_name": lambda name: name.replace("-", ": ", 1).replace("_", " "),
+    }
+    environment.filters.update(filters)
+    environment.globals.update(cases_shown=_CASES, examples_shown=_EXAMPLES, swatch=_swatch)
+    environment.globals.update(all_of=_all_of, same=_same, level_of=_level_of)
+    return environment
+
+
+@cache
+def _style() -> Markup:
+    return Markup((resources.files("tutelage.report") / "templates" / "report.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file
+
+
+def _shown(value: Any) -> Any:
+    """Texts made visible, None as "not measured"; markup of our own as it is."""
+    if isinstance(value, Markup):
+        return value
+    if value is None:
+        return numbers.MISSING
+    return visible(value) if isinstance(value, str) else value
+
+
+def _pictures(document: Document) -> dict[str, Any]:
+    """Every plot, drawn wide and, where its text would get too small, once more for a narrow screen."""
+    trusted = partial(map, Markup)  # made by figure.py, which escapes all text
+    wide, narrow = trusted([plots.gain_retention(document), plots.gain_retention(document, width=350, name="gain-small")])
+    dots, dots_narrow = trusted(
+        [plots.before_after(document), plots.before_after(document, width=350, name="before-small")]
+    )
+    told = document.refinement
+    bars = plots.similarity(told.histogram, told.threshold) if told is not None and told.histogram is not None else ""
+    curves = [(title, meaning, Markup(svg)) for title, meaning, svg in plots.curve_panels(document)]  # noqa: S704
+    return {
+        "gain": wide,
+        "gain_small": narrow,
+        "before": dots,
+        "before_small": dots_narrow,
+        "similarity": Markup(bars),  # noqa: S704
+        "curves": curves,
+    }
+
+
+def _level(measure: Measure | None) -> Markup:
+    """A measured level with its interval."""
+    if measure is None:
+        return _missing()
+    estimate = scaled(measure.estimate, measure.factor)
+    return _pair(estimate, numbers.number(estimate.value, _digits(measure)) if estimate else "", _digits(measure))
+
+
+def _change(measure: Measure | None) -> Markup:
+    """A measured change with its interval."""
+    if measure is None or measure.change is None:
+        return _missing()
+    delta = scaled(measure.change.delta, measure.factor)
+    return _pair(delta, numbers.number(delta.value, _digits(measure), sign=True) if delta else "", _digits(measure))
+
+
+def _pair(estimate: Estimate | None, value: str, digits: int) -> Markup:
+    if estimate is None or not numbers.known(estimate.value):
+        return _missing()
+    interval = numbers.interval(estimate, digits)
+    return Markup('<span class="n">{}</span> <span class="ci">{}</span>').format(value, interval)
+
+
+def _missing() -> Markup:
+    return Markup('<span class="missing">{}</span>').format(numbers.MISSING)
+
+
+def _digits(measure: Measure) -> int:
+    return 1 if measure.unit == "points" else 3
+
+
+def _share(value: float | None, whole: float | None = None) -> str:
+    """A share as a percentage; of ``whole`` if that is given."""
+    if value is None or (whole is not None and not whole):
+        return numbers.MISSING
+    percent = 100 * value / whole if whole else 100 * value
+    return f"{numbers.number(percent)} %" if numbers.known(percent) else numbers.MISSING
+
+
+def _said(text: str | None) -> Markup:
+    """Untrusted text in a box of its own, with its own direction."""
+    if text is None:
+        return _missing()
+    if not text.strip():
+        return Markup('<p class="said empty">(nothing)</p>')
+    start, left_out = cut(text, _LONGEST)
+    more = (
+        Markup('<span class="cut">… {} more characters, in report.json</span>').format(numbers.count(left_out))
+        if left_out
+        else ""
+    )
+    return Markup('<p class="said" dir="auto">{}{}</p>').format(visible(start), more)
+
+
+def _arm_class(name: str) -> str:
+    """A class for the arm's colour; names that are not ours get none."""
+    return f"arm-{name}" if name in ARMS else "arm-other"
+
+
+def _swatch(arm: ArmResult | str, place: int = 0) -> Markup:
+    """A line sample with the arm's colour, dashes and marker."""
+    name = arm if isinstance(arm, str) else arm.name
+    colour, marker, dashes = arm_style(name, place)
+    pattern = {"-": "", "--": "6 3", "-.": "6 2 1.5 2", ":": "1.5 2"}[dashes]
+    shape = {
+        "s": '<rect x="10" y="2" width="8" height="8"/>',
+        "^": '<path d="M14 1l5 9h-10z"/>',
+        "D": '<path d="M14 1l5 5-5 5-5-5z"/>',
+    }.get(marker, '<circle cx="14" cy="6" r="4.2"/>')
+    paint = f"var(--arm-{name})" if name in ARMS else colour
+    return Markup(  # noqa: S704 - nothing here comes from the document but names of known arms
+        f'<svg class="swatch" viewBox="0 0 28 12" width="28" height="12" aria-hidden="true" style="color:{paint}">'
+        f'<path d="M0 6h28" stroke="currentColor" stroke-width="2" stroke-dasharray="{pattern}"/>'
+        f'<g fill="currentColor">{shape}</g></svg>'
+    )
+
+
+def _all_of(arm: ArmResult) -> list[Measure]:
+    """Everything measured of an arm, in the order of the page."""
+    found = (arm.domain, arm.general, *arm.abilities, arm.text_nll, arm.kl_to_base)
+    return [measure for measure in found if measure is not None]
+
+
+def _same(arm: ArmResult | None, name: str) -> Measure | None:
+    """The measure of that name of another arm."""
+    return next((m for m in _all_of(arm) if m.name == name), None) if arm is not None else None
+
+
+def _level_of(document: Document) -> str:
+    """The confidence level of the intervals shown, as a percentage."""
+    estimates = (document.headline.gained, document.headline.lost)
+    level = next((e.level for e in estimates if e is not None), 0.95)
+    return f"{100 * level:g} %"
