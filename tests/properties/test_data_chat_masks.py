@@ -161,7 +161,7 @@ def family(request: pytest.FixtureRequest) -> Family:
     return request.param
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(messages=chats())
 def test_masked_text_is_exactly_the_assistant_turns(family: Family, messages: list[Message]) -> None:
     TOKENIZER.chat_template = family.template
@@ -172,7 +172,7 @@ def test_masked_text_is_exactly_the_assistant_turns(family: Family, messages: li
     assert encoded.reason is None
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(messages=chats())
 def test_training_sees_what_generation_starts_from(family: Family, messages: list[Message]) -> None:
     TOKENIZER.chat_template = family.template
@@ -184,7 +184,7 @@ def test_training_sees_what_generation_starts_from(family: Family, messages: lis
     assert encoded.ids[-1] == chat.end_of_turn_ids(TOKENIZER)[-1]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(messages=chats(), limit=st.integers(1, 60))
 def test_truncation_is_always_reported(family: Family, messages: list[Message], limit: int) -> None:
     TOKENIZER.chat_template = family.template
@@ -212,7 +212,7 @@ ALMOST = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(value=JUNK | ALMOST)
 def test_anything_is_a_chat_or_a_bad_row(value: object) -> None:
     try:

@@ -88,12 +88,18 @@ def exhausted(pattern: re.Pattern[str]) -> Callable[[str], object]:
 
 @pytest.mark.parametrize("name", patterns())
 def test_no_pattern_is_slow(name: str) -> None:
-    assert slow(exhausted(patterns()[name]), PIECES, 1, LIMIT) == {}
+    assert slow(exhausted(patterns()[name]), PIECES[::4], 1, LIMIT) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", patterns())
+def test_no_pattern_is_slow_on_any_text(name: str) -> None:
+    assert slow(exhausted(patterns()[name]), PIECES, 3, LIMIT) == {}
 
 
 @pytest.mark.parametrize("name", verify.names())
 def test_no_verifier_is_slow(name: str) -> None:
-    assert slow(judged(name), PIECES[::9], 1, LINEAR.get(name, LIMIT)) == {}
+    assert slow(judged(name), PIECES[::12], 1, LINEAR.get(name, LIMIT)) == {}
 
 
 @pytest.mark.slow
@@ -102,7 +108,7 @@ def test_no_verifier_is_slow_on_any_text(name: str) -> None:
     assert slow(judged(name), PIECES, 3, LINEAR.get(name, LIMIT)) == {}
 
 
-@pytest.mark.parametrize("piece", ["1 ", "Aa ", "a@b.", "1/1/", "-", "a. "])
+@pytest.mark.parametrize("piece", ["1 ", "Aa ", "a@b."])
 def test_collecting_facts_is_linear(piece: str) -> None:
     """Four times the text takes about four times as long, not sixteen."""
     text = (piece * SIZE)[:SIZE]
@@ -113,7 +119,7 @@ def test_collecting_facts_is_linear(piece: str) -> None:
 def test_a_quadratic_pattern_would_be_caught() -> None:
     """A fraction of the text is already too much for one."""
     act = exhausted(re.compile(r"\s+$"))
-    assert seconds(lambda: act(" " * (SIZE // 12) + "!"), LIMIT) >= LIMIT
+    assert seconds(lambda: act(" " * (SIZE // 16) + "!"), LIMIT) >= LIMIT
 
 
 def test_nothing_in_the_room_evaluates() -> None:

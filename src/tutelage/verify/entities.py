@@ -210,7 +210,7 @@ class _Found:
     """What a text holds, in the forms in which it is looked for."""
 
     def __init__(self, text: str) -> None:
-        self.dates, _ = dates(text)
+        self.dates, rest = dates(text)
         words = [_folded(match.group()) for match in _WORD.finditer(text)]
         self.numbers = set(numbers(text))
         for word in words:
@@ -220,11 +220,14 @@ class _Found:
             if len(parts) == 2 and len(known) == 2 and 20 <= known[0] <= 90 and 1 <= known[1] <= 9:
                 self.numbers.add(Fraction(sum(known)))  # "twenty-one"
         self.stems = {_stem(part) for word in words for part in (word, *word.split("-"))}
+        self.tokens = {_bare(match)[0].casefold() for match in _TOKEN.finditer(rest)}
         self.text = _folded(text)
 
     def holds(self, entity: Entity) -> bool:
         """True when the entity is there in one of its forms."""
         word = _folded(entity.text)
+        if entity.kind in ("number", "code") and entity.text.casefold() in self.tokens:
+            return True
         if entity.kind == "date":
             wanted, _ = dates(entity.text)
             return any(date.says(wanted[0]) for date in self.dates)
