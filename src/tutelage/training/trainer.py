@@ -35,6 +35,7 @@ from tutelage.training.forward import (
     student_outputs,
     teacher_outputs,
 )
+from tutelage.training.lean_adapter import lean_adapters
 from tutelage.training.plan import StepPlan
 from tutelage.training.settings import RolloutSettings, TrainSettings
 from tutelage.training.task import Cost, Example, TrainingTask
@@ -218,7 +219,8 @@ class Trainer(transformers.Trainer):
             self.rollout.max_new_tokens, self.rollout.temperature, self.rollout.top_p, self.rollout.top_k
         )
         seeds = [derive(self.task.seed, "rollout", step, place) for place in range(len(rows))]
-        drawn = sample(self.student, self.tokenizer, [r.prompt for r in rows], sampling, seeds, self.task.stop_ids)
+        with lean_adapters(self.student):
+            drawn = sample(self.student, self.tokenizer, [r.prompt for r in rows], sampling, seeds, self.task.stop_ids)
         self.cost.tokens_generated += sum(len(d.token_ids) for d in drawn)
         self.cost.seconds_generating += time.perf_counter() - started
         return [TokenPair(r.prompt, tuple(d.token_ids)) for r, d in zip(rows, drawn, strict=True)]
