@@ -226,8 +226,14 @@ class _Tuning:
         ):
             engine = TransformersEngine(base)  # not asked: every probe is on the disk
             return self._measure(arm.name, engine, data), self.folder.phase(f"train-{arm.name}", dict)
-        trained = self._train(arm, base, rows)
-        facts = self.folder.phase(f"train-{arm.name}", lambda: trained.facts)
+        made: list[TrainedArm] = []
+
+        def work() -> dict[str, Any]:
+            made.append(self._train(arm, base, rows))
+            return made[0].facts
+
+        facts = self.folder.phase(f"train-{arm.name}", work)
+        trained = made[0] if made else self._train(arm, base, rows)  # finished before: its last checkpoint is loaded
         engine = TransformersEngine(trained.loaded)
         measured = self._measure(arm.name, engine, data)
         saved = self.folder.phase(f"save-{arm.name}", lambda: self._save(arm, trained))
