@@ -20,7 +20,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -218,8 +218,8 @@ def in_child(threads: int, *arguments: str | int) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def measure(options: argparse.Namespace) -> dict:
-    """All cases; prints each as it comes."""
+def measure(options: argparse.Namespace) -> Iterator[dict]:
+    """All cases: the result so far after each, which is also printed."""
     import torch
     import trl
 
@@ -231,6 +231,7 @@ def measure(options: argparse.Namespace) -> dict:
         "rounds": options.rounds,
         "versions": {"torch": torch.__version__, "trl": trl.__version__, "python": platform.python_version()},
         "load_before": os.getloadavg(),
+        "complete": False,
         "time": {},
         "memory": {},
     }
@@ -240,6 +241,7 @@ def measure(options: argparse.Namespace) -> dict:
         result["time"][name] = got | {"positions": options.positions}
         for peer, three in got["ratio"].items():
             print("time    {:<32} N={:<5} {:.2f} [{:.2f}, {:.2f}] of {}".format(name, options.positions, *three, peer))
+        yield result
     for positions in (options.positions, options.large):
         for name in [x for x in MEMORY_CASES if x in options.cases]:
             peaks: dict[str, list[float]] = {side: [] for side in SIDES}
@@ -252,8 +254,8 @@ def measure(options: argparse.Namespace) -> dict:
                 middle = [float(np.median(peaks[side])) for side in ("tutelage", peer)]
                 row = "memory  {:<32} N={:<5} {:.0f} MiB against {:.0f}: {:.1f} times less [{:.1f}, {:.1f}] than {}"
                 print(row.format(name, positions, *middle, *three, peer))
-    result["load_after"] = os.getloadavg()
-    return result
+            yield result
+    yield result | {"complete": True}
 
 
 def main() -> None:
@@ -272,9 +274,11 @@ def main() -> None:
     parser.add_argument("--large", type=int, default=4096)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--cases", nargs="*", default=list(CASES), choices=list(CASES))
-    result = measure(parser.parse_args())
     RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(result) + "\n", encoding="utf-8")
+    result: dict = {}
+    for so_far in measure(parser.parse_args()):
+        result = so_far | {"load_after": os.getloadavg()}
+        RESULT.write_text(json.dumps(result) + "\n", encoding="utf-8")
     print(f"load {result['load_before'][0]:.1f} -> {result['load_after'][0]:.1f}; written to {RESULT.name}")
 
 
