@@ -27,6 +27,7 @@ __all__ = [
     "Part",
     "Recipe",
     "Results",
+    "gathered",
     "judge_claim",
     "judge_part",
     "overall",
@@ -90,6 +91,22 @@ class Measured:
     def __post_init__(self) -> None:
         if not len(self.seeds) == len(self.ids) == len(self.values):
             raise DataError(f"{len(self.seeds)} seeds, {len(self.ids)} ids and {len(self.values)} values")
+
+    def summary(self) -> dict[str, float]:
+        """Mean over the seeds, and the seeds' lowest and highest mean."""
+        seeds = np.array(self.seeds)
+        means = [float(self.values[seeds == seed].mean()) for seed in sorted(set(self.seeds))]
+        return {"mean": float(np.mean(means)), "lowest_seed": min(means), "highest_seed": max(means)}
+
+
+def gathered(rows: Sequence[Mapping[str, Any]], seeds: Sequence[int]) -> dict[str, Measured]:
+    """One arm's results, a row a seed with ``row["scores"][metric][id]``, as one :class:`Measured` a metric."""
+    found = {}
+    for metric in rows[0]["scores"]:
+        cells = [(s, i, v) for s, row in zip(seeds, rows, strict=True) for i, v in row["scores"][metric].items()]
+        owners, ids, values = zip(*cells, strict=True)
+        found[metric] = Measured(owners, ids, np.array(values))
+    return found
 
 
 Results = Mapping[str, Mapping[str, Measured]]

@@ -13,11 +13,20 @@ from typing import Any
 from tutelage.errors import DataError
 from tutelage.io import content_hash, write_json
 from tutelage.io.documents import read_json
-from tutelage.papers.claim import overall
+from tutelage.papers.claim import Claim, overall
 from tutelage.stats import ClaimVerdict, verdict
 from tutelage.types import Estimate
 
-__all__ = ["FORMAT", "board", "check_evidence", "read_evidence", "versions", "write_evidence"]
+__all__ = [
+    "FORMAT",
+    "board",
+    "check_evidence",
+    "claim_record",
+    "part_record",
+    "read_evidence",
+    "versions",
+    "write_evidence",
+]
 
 FORMAT = 1
 SEEDS_NEEDED = 5
@@ -54,6 +63,12 @@ def part_record(name: str, found: ClaimVerdict) -> dict[str, Any]:
         "minimum_detectable": found.minimum_detectable,
         "delta": dict(vars(found.interval)),
     }
+
+
+def claim_record(claim: Claim, outcome: str, parts: Mapping[str, ClaimVerdict]) -> dict[str, Any]:
+    """A claim with its verdict as it stands in the evidence."""
+    records = [part_record(name, found) for name, found in parts.items()]
+    return {"id": claim.id, "statement": claim.statement, "verdict": outcome, "parts": records}
 
 
 def versions() -> dict[str, str]:

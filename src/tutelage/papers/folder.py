@@ -59,6 +59,7 @@ class RecipeFolder:
         arms: Mapping[str, Any],
         checks: Mapping[str, float],
         cost: Mapping[str, float],
+        notes: Sequence[str] = (),
     ) -> dict[str, Any]:
         """The evidence, checked, also written to ``evidence.json`` in the folder."""
         found = {
@@ -72,7 +73,7 @@ class RecipeFolder:
             "config": self.config,
             "rule_hash": self.rule_hash,
             "arms": dict(arms),
-            "notes": [],
+            "notes": list(notes),
             "checks": dict(checks),
             "cost": dict(cost),
             "versions": versions(),

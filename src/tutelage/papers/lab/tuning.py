@@ -18,8 +18,8 @@ from tutelage.models import LoadedModel
 from tutelage.objectives import ContextDistillation, Objective, SupervisedFineTuning
 from tutelage.papers.lab.base_model import tokenised
 from tutelage.papers.lab.instructions import reading_prompt
-from tutelage.papers.lab.measurement import REPLY_TOKENS, replies
-from tutelage.papers.lab.world import Fact, rewrite_prompt
+from tutelage.papers.lab.measurement import REPLY_TOKENS, contains, replies
+from tutelage.papers.lab.world import Fact, held_out_facts, rewrite_prompt
 from tutelage.refine import CallCache, Case, RuleJudge, TemplateFuser
 from tutelage.refine.checks import what_is_lost
 from tutelage.training.balance import Balance, EmaBalance, FixedBalance
@@ -27,7 +27,7 @@ from tutelage.training.settings import RolloutSettings, TrainSettings
 from tutelage.training.task import Example, TrainingTask
 from tutelage.training.trainer import Trainer
 
-__all__ = ["ArmPlan", "LabTraining", "TrainedArm", "refined_answers", "train_arm"]
+__all__ = ["ArmPlan", "LabTraining", "TrainedArm", "base_abilities", "refined_answers", "train_arm"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,23 @@ class TrainedArm:
     model: PreTrainedModel
     ratios: list[float]
     cost: dict[str, float] = field(default_factory=dict)
+
+
+def base_abilities(base: LoadedModel) -> dict[str, float]:
+    """Share of 100 facts with unseen names that the base model gets right: saying a terse answer as a sentence, and
+    answering from a reference sentence or a terse one, in the words in which RAFT shows it to the teacher.
+    """
+    facts = held_out_facts()
+    asked = {
+        "rewrites": [rewrite_prompt(f.question(0), f.terse()) for f in facts],
+        "reads_sentences": [reading_prompt(f, f.sentence, i % 4) for i, f in enumerate(facts)],
+        "reads_terse": [reading_prompt(f, f.terse(), i % 4) for i, f in enumerate(facts)],
+    }
+    shares = {}
+    for name, prompts in asked.items():
+        said = replies(base.model, base.tokenizer, prompts)
+        shares[name] = sum(contains(text, f.value) for text, f in zip(said, facts, strict=True)) / len(facts)
+    return shares
 
 
 def refined_answers(base: LoadedModel, facts: Sequence[Fact], wording: int) -> list[dict[str, str]]:
