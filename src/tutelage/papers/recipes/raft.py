@@ -59,7 +59,9 @@ NOTES = (
     "The tokenizer may have 2,048 tokens and finds 843 worth having; K = 64 is therefore 8 % of the vocabulary.",
     "Stage 1 filters by the strict check of values and names alone: an encoder knows no invented words. "
     "The template fuser never had to change a rewrite, so fused and rewritten answers are the same here.",
-    "The learning rate is chosen on every third fact in a wording of its own; fixed-weight arms take raft's.",
+    "The rate is chosen on every third fact in its own wording, for domain accuracy alone; fixed weights take raft's.",
+    "Without the answer in its context the teacher starts equal to the student: the divergence is about 0, the weight "
+    "meets its cap of 100, and opd stays at the base model, at every rate of the grid. H3 tests that balance too.",
     "A claim tested at a million parameters says nothing about 8 billion.",
 )
 BAND = (0.5, 2.0)
