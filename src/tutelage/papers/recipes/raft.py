@@ -60,8 +60,8 @@ NOTES = (
     "Stage 1 filters by the strict check of values and names alone: an encoder knows no invented words. "
     "The template fuser never had to change a rewrite, so fused and rewritten answers are the same here.",
     "The rate is chosen on every third fact in its own wording, for domain accuracy alone; fixed weights take raft's.",
-    "Without the answer in its context the teacher starts equal to the student: the divergence is about 0, the weight "
-    "meets its cap of 100, and opd stays at the base model, at every rate of the grid. H3 tests that balance too.",
+    "opd starts with a teacher equal to the student, so its weight begins near the cap of 100; it learnt "
+    "nothing of the domain at any rate of the grid. H3 tests this balance as much as the missing answer.",
     "A claim tested at a million parameters says nothing about 8 billion.",
 )
 BAND = (0.5, 2.0)
