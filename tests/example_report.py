@@ -104,14 +104,16 @@ def _arm(name: str) -> ArmResult:
         text_nll=_measure("text_nll", "General text", base["text_nll"], mine["text_nll"], unit="nats per token"),
         kl_to_base=None
         if name == "base"
-        else _measure("kl_to_base", "Distance from base", base["kl_to_base"], mine["kl_to_base"], unit="nats per token"),
+        else _measure(
+            "kl_to_base", "Distance from base", base["kl_to_base"], mine["kl_to_base"], unit="nats per token"
+        ),
         summary=SUMMARIES[name],
         saved=None if name == "base" else f"arms/{name}/adapter",
     )
 
 
 def _curve(arm: str, steps: int = 120) -> Curve:
-    random = np.random.default_rng(len(arm))
+    random = np.random.default_rng([len(arm), ord(arm[0])])
     points = []
     for step in range(1, steps + 1):
         fade, jitter = math.exp(-step / 25), 1 + 0.12 * random.standard_normal()

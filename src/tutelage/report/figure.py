@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import escape
@@ -16,6 +17,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+
+from tutelage.report.untrusted import visible
 
 __all__ = ["ARMS", "BACKGROUND", "INK", "MUTED", "RULE", "Drawing", "arm_style", "drawing"]
 
@@ -84,10 +87,10 @@ class Drawing:
             title: what it shows, for those who cannot see it.
             description: what it says, in words and numbers.
         """
-        buffer = io.StringIO()
-        self.figure.savefig(
-            buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
-        )
+        buffer, dropped = io.StringIO(), {"Date": None, "Creator": None, "Format": None, "Type": None}
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing")  # text is set in the reader's font, not in this one
+            self.figure.savefig(buffer, format="svg", transparent=True, metadata=dropped)
         return _inline(buffer.getvalue(), name, title, description, self.width, self.height)
 
 
@@ -133,6 +136,6 @@ def _inline(text: str, name: str, title: str, description: str, width: float, he
     body = re.sub(r"\n\s*", "\n", body).strip()
     return (
         f'<svg class="plot" viewBox="0 0 {width:g} {height:g}" style="max-width:{width:g}px" role="img" '
-        f'aria-labelledby="{name}-title {name}-desc">\n<title id="{name}-title">{escape(title)}</title>\n'
-        f'<desc id="{name}-desc">{escape(description)}</desc>\n{body}\n</svg>'
+        f'aria-labelledby="{name}-title {name}-desc">\n<title id="{name}-title">{escape(visible(title))}</title>\n'
+        f'<desc id="{name}-desc">{escape(visible(description))}</desc>\n{body}\n</svg>'
     )

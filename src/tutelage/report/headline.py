@@ -163,7 +163,9 @@ def _next_step(gain: Movement, loss: Movement) -> str:
             "references in the data are the usual causes."
         )
     if gain in ("none", "unclear", "unmeasured"):
-        if gain == "none":
+        if gain == "unmeasured":
+            first = "There is nothing to decide on: the domain was not measured. Run again with test rows (data.test)."
+        elif gain == "none":
             first = "Nothing to use yet. Train longer (train.epochs) or on more rows, then measure again."
         else:
             first = "Do not decide on this yet. Measure on more test rows (data.max_test_rows, data.test_fraction)."

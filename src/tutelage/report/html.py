@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache, partial
 from importlib import resources
@@ -22,6 +23,7 @@ __all__ = ["render"]
 _LONGEST = 2_000  # characters of one text that are shown
 _CASES = 8  # regressions shown of one suite
 _EXAMPLES = 12  # refined rows shown
+_INTERVAL = re.compile(r"(\[[^\[\]]{1,40}\])")
 _WORDS = {
     "better": "better",
     "worse": "worse",
@@ -47,7 +49,8 @@ def render(document: Document) -> str:
     Example:
         >>> from tutelage.report.document import ArmResult, Measure, ModelFacts, RunFacts, headline
         >>> run = RunFacts("r", "tutelage tune", "2026-01-01T00:00:00Z", ModelFacts("tiny"))
-        >>> page = render(Document(run, headline("raft", "choice", None, None), (ArmResult("base", Measure("d", "D")),)))
+        >>> arms = (ArmResult("base", Measure("domain", "Domain")),)
+        >>> page = render(Document(run, headline("raft", "choice", None, None), arms))
         >>> page.startswith("<!doctype html>"), "<script" in page
         (True, False)
     """
@@ -80,6 +83,7 @@ def _environment() -> jinja2.Environment:
         "share": _share,
         "said": _said,
         "line": one_line,
+        "quiet_intervals": _quiet_intervals,
         "arm_class": _arm_class,
         "phase_name": lambda name: name.replace("-", ": ", 1).replace("_", " "),
     }
@@ -91,7 +95,7 @@ def _environment() -> jinja2.Environment:
 
 @cache
 def _style() -> Markup:
-    return Markup((resources.files("tutelage.report") / "templates" / "report.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file
+    return Markup((resources.files("tutelage.report") / "templates" / "report.css").read_text(encoding="utf-8"))
 
 
 def _shown(value: Any) -> Any:
@@ -106,19 +110,21 @@ def _shown(value: Any) -> Any:
 def _pictures(document: Document) -> dict[str, Any]:
     """Every plot, drawn wide and, where its text would get too small, once more for a narrow screen."""
     trusted = partial(map, Markup)  # made by figure.py, which escapes all text
-    wide, narrow = trusted([plots.gain_retention(document), plots.gain_retention(document, width=350, name="gain-small")])
+    wide, narrow = trusted(
+        [plots.gain_retention(document), plots.gain_retention(document, width=350, name="gain-small")]
+    )
     dots, dots_narrow = trusted(
         [plots.before_after(document), plots.before_after(document, width=350, name="before-small")]
     )
     told = document.refinement
     bars = plots.similarity(told.histogram, told.threshold) if told is not None and told.histogram is not None else ""
-    curves = [(title, meaning, Markup(svg)) for title, meaning, svg in plots.curve_panels(document)]  # noqa: S704
+    curves = [(title, meaning, Markup(svg)) for title, meaning, svg in plots.curve_panels(document)]
     return {
         "gain": wide,
         "gain_small": narrow,
         "before": dots,
         "before_small": dots_narrow,
-        "similarity": Markup(bars),  # noqa: S704
+        "similarity": Markup(bars),
         "curves": curves,
     }
 
@@ -144,6 +150,15 @@ def _pair(estimate: Estimate | None, value: str, digits: int) -> Markup:
         return _missing()
     interval = numbers.interval(estimate, digits)
     return Markup('<span class="n">{}</span> <span class="ci">{}</span>').format(value, interval)
+
+
+def _quiet_intervals(sentence: str) -> Markup:
+    """The sentence with its intervals set back, each unbroken."""
+    parts = _INTERVAL.split(visible(sentence))
+    marked = (
+        Markup('<span class="ci">{}</span>').format(p) if n % 2 else Markup("{}").format(p) for n, p in enumerate(parts)
+    )
+    return Markup("").join(marked)
 
 
 def _missing() -> Markup:
@@ -193,7 +208,7 @@ def _swatch(arm: ArmResult | str, place: int = 0) -> Markup:
         "D": '<path d="M14 1l5 5-5 5-5-5z"/>',
     }.get(marker, '<circle cx="14" cy="6" r="4.2"/>')
     paint = f"var(--arm-{name})" if name in ARMS else colour
-    return Markup(  # noqa: S704 - nothing here comes from the document but names of known arms
+    return Markup(
         f'<svg class="swatch" viewBox="0 0 28 12" width="28" height="12" aria-hidden="true" style="color:{paint}">'
         f'<path d="M0 6h28" stroke="currentColor" stroke-width="2" stroke-dasharray="{pattern}"/>'
         f'<g fill="currentColor">{shape}</g></svg>'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
@@ -28,7 +29,7 @@ CURVE_PANELS: tuple[tuple[str, str, str], ...] = (
     ("grad_norm_sft", "Gradient norm of the answers", "before its weight and clipping"),
     ("grad_norm_kl", "Gradient norm of the anchor", "before its weight and clipping"),
     ("teacher_mass", "Teacher’s mass on kept tokens", "1 = the kept tokens are all of it"),
-    ("student_mass_on_support", "Model’s mass on the same tokens", "low = the anchor cannot see much of the model"),
+    ("student_mass_on_support", "Model’s mass on them", "low = the anchor cannot see much of the model"),
     ("overlap", "Kept tokens in common", "share of the likeliest tokens of both"),
     ("truncated", "Replies cut off", "share of the model’s own replies that hit the cap"),
     ("learning_rate", "Learning rate", ""),
@@ -36,7 +37,7 @@ CURVE_PANELS: tuple[tuple[str, str, str], ...] = (
 """Attribute of a :class:`CurvePoint`, title, and what it is."""
 
 
-def gain_retention(document: Document, *, width: float = 640, name: str = "gain-retention") -> str:
+def gain_retention(document: Document, *, width: float = 720, name: str = "gain-retention") -> str:
     """Change on the domain (up) against change of general ability (right), in points, with both intervals.
 
     The base is the origin. An arm without both changes is left out; with none left the result is empty.
@@ -50,10 +51,10 @@ def gain_retention(document: Document, *, width: float = 640, name: str = "gain-
     shown = [(place, arm, x, y) for place, arm, x, y in arms if x is not None and y is not None]
     if not shown:
         return ""
-    height = round(min(0.72 * width, 420) + (40 if width < 500 else 0))
+    height = round(min(0.72 * width, 440) + (40 if width < 500 else 0))
     with drawing(width, height) as canvas:
         axes = canvas.axes(46, 48, 12, 12)
-        _limits(axes, [x for *_, x, _ in shown], [y for *_, y in shown])
+        _limits(axes, [x for *_, x, _ in shown], [y for *_, y in shown], head=(46 if width < 500 else 34) / height)
         axes.axhline(0, color=MUTED, linewidth=1)
         axes.axvline(0, color=MUTED, linewidth=1)
         placer = Placer(axes, canvas.width, canvas.height)
@@ -103,13 +104,16 @@ def _arms_of(estimate: Estimate) -> list[list[float]] | None:
     return [[max(0.0, estimate.value - estimate.low)], [max(0.0, estimate.high - estimate.value)]]
 
 
-def _limits(axes: Axes, xs: Sequence[Estimate], ys: Sequence[Estimate]) -> None:
-    """Room for every interval, 0 inside, and never so close that noise looks like a difference (± 5 points)."""
+def _limits(axes: Axes, xs: Sequence[Estimate], ys: Sequence[Estimate], *, head: float) -> None:
+    """Room for every interval, 0 inside, and never so close that noise looks like a difference (± 5 points).
+
+    Above the highest interval the share ``head`` of the height stays free for the words in the corners.
+    """
     for estimates, set_limits in ((xs, axes.set_xlim), (ys, axes.set_ylim)):
         ends = [end for e in estimates for end in (e.low, e.value, e.high) if known(end)]
         low, high = min([-5.0, *ends]), max([5.0, *ends])
         room = 0.09 * (high - low)
-        set_limits(low - room, high + room)
+        set_limits(low - room, high + (room if set_limits == axes.set_xlim else head * (high - low) / (1 - head)))
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.yaxis.set_major_locator(MaxNLocator(6))
 
@@ -136,7 +140,7 @@ def _quadrants(axes: Axes, placer: Placer, *, narrow: bool) -> None:
         placer.corner(x, y, words, across, along)
 
 
-def before_after(document: Document, *, width: float = 640, name: str = "before-after") -> str:
+def before_after(document: Document, *, width: float = 720, name: str = "before-after") -> str:
     """One line per ability: the base (hollow) and the tuned model (filled) with their intervals, the change in words.
 
     Args:
@@ -233,7 +237,9 @@ def _panel(
             place = names.index(curve.arm) if curve.arm in names else len(names)
             colour, marker, dashes = arm_style(curve.arm, place)
             steps, values = _thinned(points)
-            if len(steps) < 12:
+            if attribute == "learning_rate":
+                axes.plot(steps, values, color=colour, linewidth=1.8, linestyle=dashes)
+            elif len(steps) < 12:
                 axes.plot(steps, values, color=colour, marker=marker, markersize=4, linewidth=1.6, linestyle=dashes)
             else:
                 axes.plot(steps, values, color=colour, linewidth=0.8, alpha=0.3)
@@ -268,27 +274,24 @@ def _thinned(points: Sequence[tuple[int, float]]) -> tuple[list[int], list[float
 
 
 def _smooth(values: Sequence[float]) -> list[float]:
-    """Exponential moving average over a tenth of the curve, without the bias of its start."""
-    keep = 1 - 1 / max(3.0, len(values) / 10)
-    total, weight, smooth = 0.0, 0.0, []
-    for value in values:
-        total, weight = keep * total + value, keep * weight + 1
-        smooth.append(total / weight)
-    return smooth
+    """Centred moving average over about a tenth of the curve, over what there is of it near the ends."""
+    half = max(1, len(values) // 20)
+    windows = [values[max(0, place - half) : place + half + 1] for place in range(len(values))]
+    return [sum(window) / len(window) for window in windows]
 
 
-def similarity(
-    histogram: Histogram, threshold: float | None, *, width: float = 460, name: str = "similarity"
-) -> str:
+def similarity(histogram: Histogram, threshold: float | None, *, width: float = 380, name: str = "similarity") -> str:
     """Rewrites by cosine to the reference: those that passed the filter and, hatched, those that did not."""
     edges, passed, failed = histogram.edges, histogram.passed, histogram.failed
     if not sum(passed) + sum(failed):
         return ""
     with drawing(width, 220) as canvas:
         axes = canvas.axes(40, 44, 10, 14)
-        widths = [b - a for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        widths = [b - a for a, b in pairwise(edges)]
         axes.bar(edges[:-1], passed, widths, align="edge", color=arm_style("raft")[0], edgecolor=BACKGROUND)
-        axes.bar(edges[:-1], failed, widths, passed, align="edge", color="none", edgecolor=MUTED, hatch="////")
+        for start, wide, foot, n in zip(edges[:-1], widths, passed, failed, strict=True):
+            if n:  # an empty bar would still draw its edge
+                axes.bar(start, n, wide, foot, align="edge", color="none", edgecolor=MUTED, hatch="////")
         axes.grid(visible=False, axis="x")
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.set_xlabel("Cosine of rewrite and reference")

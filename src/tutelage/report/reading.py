@@ -23,7 +23,8 @@ HOW_TO_READ: tuple[tuple[str, str], ...] = (
     (
         "Cannot tell",
         "The interval includes 0 and the test was too small to find a change that would matter. It is not evidence "
-        "that nothing happened. “No measurable change” is said only where the test would have found one.",
+        "that nothing happened. “No measurable change” is said only where the test would have found one that matters; "
+        "“detectable” is the smallest change that it would have found four times out of five.",
     ),
     (
         "General ability",
