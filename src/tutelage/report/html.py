@@ -21,6 +21,7 @@ from tutelage.types import Estimate
 __all__ = ["render"]
 
 _LONGEST = 2_000  # characters of one text that are shown
+_TALL = 700  # characters beyond which a text scrolls in its box
 _CASES = 8  # regressions shown of one suite
 _EXAMPLES = 12  # refined rows shown
 _INTERVAL = re.compile(r"(\[[^\[\]]{1,40}\])")
@@ -189,7 +190,10 @@ def _said(text: str | None) -> Markup:
         if left_out
         else ""
     )
-    return Markup('<p class="said" dir="auto">{}{}</p>').format(visible(start), more)
+    shown = visible(start)
+    tall = len(shown) > _TALL or shown.count("\n") > _TALL // 50
+    box = Markup(' tabindex="0"') if tall else ""  # scrolls, by keyboard too
+    return Markup('<p class="said" dir="auto"{}>{}{}</p>').format(box, shown, more)
 
 
 def _arm_class(name: str) -> str:

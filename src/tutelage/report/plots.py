@@ -169,7 +169,9 @@ def before_after(document: Document, *, width: float = 720, name: str = "before-
         axes.spines["left"].set_visible(False)
         axes.set_yticks([])
         for place, (before, later) in enumerate(pairs):
-            axes.text(low, place + 0.24, one_line(later.title, 40), color=INK, fontsize=13, va="center")
+            axes.text(
+                low, place + 0.24, one_line(later.title, int((width - 150) / 8)), color=INK, fontsize=13, va="center"
+            )
             delta = scaled(later.change.delta, later.factor) if later.change else None
             axes.text(101, place + 0.24, change(delta), color=MUTED, fontsize=12, ha="right", va="center")
             _level(axes, before, place + 0.52, arm_style("base")[0], hollow=True)

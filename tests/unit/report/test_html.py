@@ -132,3 +132,12 @@ def test_warnings_stand_at_the_top_and_notes_do_not() -> None:
 
 def test_the_page_stays_small(page: str) -> None:
     assert len(page) < 400_000
+
+
+def test_a_long_text_scrolls_in_its_box_by_keyboard_too() -> None:
+    suite = BRIEF.regressions[0]
+    for text, scrolls in (("word " * 100, False), ("word " * 200, True), ("line\n" * 30, True)):
+        case = replace(suite.cases[0], after=text)
+        page = html.render(replace(BRIEF, regressions=(replace(suite, cases=(case,)),), refinement=None))
+        boxes = [attributes for tag, attributes in read(page).elements if attributes.get("class") == "said"]
+        assert any("tabindex" in attributes for attributes in boxes) == scrolls
