@@ -10,7 +10,7 @@ import pytest
 from example_report import example
 from html_page import read
 from tutelage.report import html, plots
-from tutelage.report.document import Document, from_json, to_json
+from tutelage.report.document import CurvePoint, Document, from_json, to_json
 from tutelage.report.untrusted import cut, one_line, visible
 
 ATTACKS = {
@@ -82,14 +82,28 @@ def shape_of(page: str) -> list[tuple[str, list[str]]]:
     return [(tag, sorted(attributes)) for tag, attributes in found.elements]
 
 
-@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())
-def test_the_shape_of_the_page_does_not_depend_on_its_texts(attack: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most of the time goes into drawing; pictures have tests of their own."""
     monkeypatch.setattr(html, "_pictures", lambda document: NO_PICTURES)
+
+
+@pytest.fixture(scope="module")
+def shape() -> list[tuple[str, list[str]]]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(html, "_pictures", lambda document: NO_PICTURES)
+        return shape_of(html.render(with_text(example(), "harmless ")))
+
+
+@pytest.mark.usefixtures("no_pictures")
+@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())
+def test_the_shape_of_the_page_does_not_depend_on_its_texts(attack: str, shape: list[tuple[str, list[str]]]) -> None:
     page = html.render(with_text(example(), attack + " "))
     page.encode("utf-8")
-    assert shape_of(page) == shape_of(html.render(with_text(example(), "harmless ")))
+    assert shape_of(page) == shape
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_templates_in_texts_are_not_run() -> None:
     data = example().data
     assert data is not None
@@ -98,7 +112,7 @@ def test_templates_in_texts_are_not_run() -> None:
     assert str(7919 * 7907) not in page
 
 
-@pytest.mark.parametrize("attack", ["tag", "svg", "control", "surrogate", "maths"])
+@pytest.mark.parametrize("attack", ["tag", "control", "maths"])
 def test_the_shape_of_pictures_does_not_depend_on_names(attack: str) -> None:
     def pictures(text: str) -> str:
         document = with_text(example(), text + " ")
@@ -106,7 +120,7 @@ def test_the_shape_of_pictures_does_not_depend_on_names(attack: str) -> None:
         document = replace(document, arms=arms, curves=())
         return plots.gain_retention(document) + plots.before_after(document)
 
-    found = pictures(ATTACKS[attack])
+    found = pictures(ATTACKS[attack] + ATTACKS["surrogate"])
     found.encode("utf-8")
     drawn = {"path", "g", "use"}
     hostile = [element for element in shape_of(found) if element[0] not in drawn]
@@ -116,7 +130,8 @@ def test_the_shape_of_pictures_does_not_depend_on_names(attack: str) -> None:
 def test_a_hostile_arm_name() -> None:
     nasty = ATTACKS["tag"]
     arms = (example().arms[0], replace(example().arms[1], name=nasty, title=""))
-    curves = (replace(example().curves[0], arm=nasty),)
+    curve = example().curves[0]
+    curves = (replace(curve, arm=nasty, points=tuple(CurvePoint(p.step, loss=p.loss) for p in curve.points)),)
     found = read(
         html.render(
             replace(example(), arms=arms, curves=curves, headline=replace(example().headline, method=nasty), cost=None)
@@ -136,8 +151,8 @@ def test_huge_texts_are_cut_and_the_cut_is_said() -> None:
     assert "2,998,003 more characters, in report.json" in page
 
 
-def test_thousands_of_rejection_reasons_do_not_break_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(html, "_pictures", lambda document: NO_PICTURES)
+@pytest.mark.usefixtures("no_pictures")
+def test_thousands_of_rejection_reasons_do_not_break_the_page() -> None:
     data = example().data
     assert data is not None
     reasons = {f"reason {i}": 1 for i in range(5_000)}
