@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tutelage.data import chat
 from tutelage.errors import Interrupted
 from tutelage.functional.balance import EmaBalancer
 from tutelage.functional.divergence import DivergenceSettings
 from tutelage.jobs.tune_config import ModelConfig, TuneConfig
 from tutelage.models.adapter import LoraSettings, attach_lora
 from tutelage.models.loading import LoadedModel
+from tutelage.models.prompt import stop_token_ids
 from tutelage.objectives import ContextDistillation, Objective, SupervisedFineTuning
 from tutelage.training.balance import Balance, EmaBalance, FixedBalance
 from tutelage.training.examples import examples
@@ -116,7 +116,7 @@ def train_arm(
         parts=parts,
         folder=folder,
         seed=config.run.seed,
-        stop_ids=frozenset(chat.end_of_turn_ids(base.tokenizer)),
+        stop_ids=frozenset(stop_token_ids(base.model, base.tokenizer)),
         teacher=teacher,
         should_stop=reporting.should_stop,
     )

@@ -7,6 +7,7 @@ in the run folder; :func:`resume` picks up at the first one that is not done.
 from __future__ import annotations
 
 import shutil
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ from tutelage.jobs.progress import TrainingProgress
 from tutelage.jobs.refine import Parts, RefinedData, build_refiner, refine_rows
 from tutelage.jobs.run_folder import RunFolder
 from tutelage.jobs.tune_config import TuneConfig
-from tutelage.jobs.tune_data import Prepared, prepare, read_rows
+from tutelage.jobs.tune_data import Prepared, check_sources, prepare, read_rows
 from tutelage.jobs.tune_report import write_report
 from tutelage.models.adapter import detach
 from tutelage.models.encoder import Encoder
@@ -69,6 +70,7 @@ def tune(
     """
     if not resolved.value.data.train:
         raise ConfigError("no training data", where="data.train", hint="give a file with --data, or an embedded task")
+    check_sources(resolved.value.data)
     toml = configuration.dump_toml(resolved.value)
     folder = RunFolder.create(out, command=command, config_toml=toml, origins=resolved.origins)
     return _run(folder, resolved.value, console or Console(quiet=True))
@@ -89,6 +91,7 @@ def resume(out: Path, *, console: Console | None = None) -> TuneResult:
 def _run(folder: RunFolder, config: TuneConfig, console: Console) -> TuneResult:
     transformers.logging.set_verbosity_error()  # its advice is about settings that are not the user's here
     transformers.logging.disable_progress_bar()
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.|peft\.")
     facts = folder.facts
     with Store() as store, stop_requests(lambda text: console.print(f"[yellow]{text}[/]")) as should_stop:
         if facts["id"] not in {run.id for run in store.runs("tune")}:

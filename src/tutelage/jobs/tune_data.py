@@ -25,13 +25,13 @@ from tutelage.data import (
 )
 from tutelage.data.chat import token_counter
 from tutelage.data.tasks import tasks
-from tutelage.errors import DataError
+from tutelage.errors import DataError, nearest
 from tutelage.io import content_hash, read_jsonl, write_jsonl
 from tutelage.jobs.run_folder import RunFolder
 from tutelage.jobs.tune_config import DataConfig, TuneConfig
 from tutelage.types import Row
 
-__all__ = ["Prepared", "prepare", "read_rows", "reference_of"]
+__all__ = ["Prepared", "check_sources", "prepare", "read_rows", "reference_of"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,19 @@ def prepare(folder: RunFolder, config: TuneConfig, tokenizer: PreTrainedTokenize
     """
     facts = folder.phase("data", lambda: _prepare(folder, config, tokenizer))
     return Prepared(read_rows(folder.path("data", "train.jsonl")), read_rows(folder.path("data", "test.jsonl")), facts)
+
+
+def check_sources(data: DataConfig) -> None:
+    """Refuse a data file that is not there before anything is loaded.
+
+    Raises:
+        DataError: neither a file, a folder nor an embedded task, with the nearest task.
+    """
+    for source in (data.train, data.test):
+        if source is not None and source not in tasks.names() and not Path(source).exists():
+            close = nearest(source, tasks.names())
+            hint = f"did you mean the embedded task {close!r}?" if close else "give a file or folder that exists"
+            raise DataError("there is no such data", where=source, hint=hint)
 
 
 def _prepare(folder: RunFolder, config: TuneConfig, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:

@@ -187,6 +187,7 @@ def _run_facts(
             trainable=facts[config.method]["trainable_parameters"],
             tuned=config.model.tune,
             hub_id=base.name if base.source == "hub" else None,
+            licence=str(assets.licence_report([base.name])[0]["spdx"]) if base.source == "asset" else None,
         ),
         seed=config.run.seed,
         seconds=sum(phase["seconds"] for phase in folder.phase_costs().values()),
