@@ -26,7 +26,7 @@ Status = Literal["ok", "warn", "missing"]
 # Oldest versions that the code is written against; keep in step with pyproject.toml.
 REQUIRED = {
     "torch": "2.6",
-    "transformers": "5.20",
+    "transformers": "5.23",
     "peft": "0.18",
     "accelerate": "1.10",
     "datasets": "4.0",
