@@ -38,7 +38,7 @@ demo: $(STAMP)/assets
 
 test: $(STAMP)/tools $(STAMP)/assets
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" tests
-	$(BIN)/python -m pytest -m slow tests
+	$(BIN)/python -m pytest -n 2 -m slow tests
 
 test-unit: $(STAMP)/tools $(STAMP)/assets
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" tests/unit tests/properties

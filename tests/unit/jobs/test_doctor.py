@@ -51,7 +51,7 @@ def test_an_old_or_absent_package_comes_with_the_command(monkeypatch: pytest.Mon
     assert (checks["torch"].status, checks["torch"].advice) == ("warn", "pip install --upgrade 'torch>=2.6'")
     assert (checks["transformers"].status, checks["transformers"].advice) == (
         "missing",
-        "pip install 'transformers>=5.20'",
+        "pip install 'transformers>=5.23'",
     )
     assert checks["peft"].status == checks["accelerate"].status == "ok"
 
