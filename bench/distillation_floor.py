@@ -2,7 +2,8 @@
 
 Plain means: no adapter and no divergence while generating and scoring, full batches without a padded token, and no
 vocabulary projection but where a token counts. A step that generates G tokens, scores S and trains on T cannot be
-expected to take less than G / generating + S / scoring + T / training seconds by putting the three together.
+expected to take less than G / generating + S / scoring + T / training seconds by putting the three together. Tokens are
+counted as sequences hold them; what several prompts begin with may be computed once, so a step can come out below this.
 """
 
 from __future__ import annotations
