@@ -33,11 +33,6 @@ class Measurement:
         """The domain test set."""
         return self.scores[DOMAIN]
 
-    @property
-    def retention(self) -> dict[str, Scores]:
-        """The general abilities."""
-        return {name: scores for name, scores in self.scores.items() if name != DOMAIN}
-
 
 @dataclass
 class Measuring:

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from tutelage import config as configuration
 from tutelage.errors import ConfigError, Interrupted
-from tutelage.io import write_json
+from tutelage.io import content_hash, file_sha256, write_json
 from tutelage.io.documents import read_json
 from tutelage.jobs.arms import ArmReporting, TrainedArm, train_arm
 from tutelage.jobs.interrupt import stop_requests
@@ -132,7 +132,7 @@ class _Tuning:
         """Every phase in order."""
         base = self._load()
         data = self._step("reading the data", lambda: prepare(self.folder, self.config, base.tokenizer))
-        self._check_same(base, data)
+        self._check_same(base)
         engine = TransformersEngine(base)
         measured: dict[str, Measurement] = {"base": self._measure("base", engine, data)}
         methods = [method(name) for name in self.config.arms]
@@ -163,10 +163,11 @@ class _Tuning:
         self.console.print(f"[dim]{doing} ...[/]")
         return work()
 
-    def _check_same(self, base: LoadedModel, data: Prepared) -> None:
+    def _check_same(self, base: LoadedModel) -> None:
         """A run goes on only with the weights and rows that it began with."""
         file = self.folder.path("fingerprints.json")
-        now = {"model": base.weights_hash, "data": data.facts["source_hash"]}
+        files = [file_sha256(self.folder.path("data", name)) for name in ("train.jsonl", "test.jsonl")]
+        now = {"model": base.weights_hash, "data": content_hash(files)}
         if not file.exists():
             write_json(file, now)
             return

@@ -29,9 +29,10 @@ from tutelage.errors import DataError, nearest
 from tutelage.io import content_hash, read_jsonl, write_jsonl
 from tutelage.jobs.run_folder import RunFolder
 from tutelage.jobs.tune_config import DataConfig, TuneConfig
+from tutelage.measure.task import reference_of
 from tutelage.types import Row
 
-__all__ = ["Prepared", "check_sources", "prepare", "read_rows", "reference_of"]
+__all__ = ["Prepared", "check_sources", "prepare", "read_rows"]
 
 
 @dataclass(frozen=True)
@@ -129,11 +130,6 @@ def _load(data: DataConfig, tokenizer: PreTrainedTokenizerBase) -> tuple[LoadRep
 
 def _options(data: DataConfig) -> ReadOptions:
     return ReadOptions(data.prompt_column, data.completion_column, data.system, max_tokens=data.max_tokens)
-
-
-def reference_of(row: Row) -> str:
-    """What the row's answer is checked against."""
-    return row.get("reference") or row["completion"][-1]["content"]
 
 
 def read_rows(path: Path) -> list[Row]:

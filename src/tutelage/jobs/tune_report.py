@@ -14,9 +14,10 @@ from tutelage.io.documents import read_json
 from tutelage.jobs.measuring import DOMAIN, Measurement
 from tutelage.jobs.run_folder import RunFolder
 from tutelage.jobs.tune_config import TuneConfig
-from tutelage.jobs.tune_data import read_rows, reference_of
+from tutelage.jobs.tune_data import read_rows
 from tutelage.measure import retention
 from tutelage.measure.retention.generated import instruction_items, problems
+from tutelage.measure.task import reference_of
 from tutelage.models.loading import LoadedModel
 from tutelage.report import card, html
 from tutelage.report.document import (

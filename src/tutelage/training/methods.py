@@ -10,8 +10,8 @@ from tutelage.types import Arm
 
 __all__ = ["METHODS", "Method", "method"]
 
-Answers = Literal["original", "rewritten", "refined"]
-"""Whose answers a method trains on: the data's own, the model's rewrites of them, or the fused ones of RAFT."""
+Answers = Literal["original", "refined"]
+"""Whose answers a method trains on: the data's own, or the refined ones of RAFT."""
 
 
 @dataclass(frozen=True)
