@@ -195,14 +195,14 @@ class Loss:
 class Scores:
     """One value per item with its id: the only thing a metric may return.
 
-    ``ids`` [N] unique strings, ``values`` [N] float64, ``groups`` [N] cluster of each item or None, ``outputs`` [N]
+    ``ids`` [N] unique strings, ``values`` [N] float64, ``clusters`` [N] cluster of each item or None, ``outputs`` [N]
     the text that was judged or None. ``proportion`` says that every value is 0 or 1.
     """
 
     metric: str
     ids: tuple[str, ...]
     values: FloatArray
-    groups: tuple[str, ...] | None = None
+    clusters: tuple[str, ...] | None = None
     outputs: tuple[str, ...] | None = None
     higher_is_better: bool = True
     version: int = 1
@@ -211,7 +211,7 @@ class Scores:
         n = len(self.ids)
         if self.values.shape != (n,):
             raise ShapeError(f"{self.metric}: {n} ids but values of shape {self.values.shape}")
-        for name, column in (("groups", self.groups), ("outputs", self.outputs)):
+        for name, column in (("clusters", self.clusters), ("outputs", self.outputs)):
             if column is not None and len(column) != n:
                 raise ShapeError(f"{self.metric}: {n} ids but {len(column)} {name}")
         if len(set(self.ids)) != n:

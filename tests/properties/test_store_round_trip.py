@@ -77,7 +77,7 @@ def test_scores_come_back(items: dict[str, tuple[float, str, str]], grouped: boo
         store.create_run("r", "t", "x", {}, "c")
         store.add_scores("r", "base", scores)
         back = store.scores("r", "base", "m")
-    assert (back.ids, back.groups, back.outputs) == (scores.ids, scores.groups, scores.outputs)
+    assert (back.ids, back.clusters, back.outputs) == (scores.ids, scores.clusters, scores.outputs)
     np.testing.assert_array_equal(back.values, scores.values)
 
 

@@ -100,7 +100,7 @@ def scores_to(scores: Scores) -> dict[str, Any]:
         "higher_is_better": scores.higher_is_better,
         "ids": list(scores.ids),
         "values": [float(v) for v in scores.values],
-        "groups": None if scores.groups is None else list(scores.groups),
+        "clusters": None if scores.clusters is None else list(scores.clusters),
         "outputs": None if scores.outputs is None else list(scores.outputs),
     }
 
@@ -111,7 +111,7 @@ def scores_from(value: Mapping[str, Any]) -> Scores:
         metric=value["metric"],
         ids=tuple(value["ids"]),
         values=np.array(value["values"], dtype=np.float64),
-        groups=None if value["groups"] is None else tuple(value["groups"]),
+        clusters=None if value["clusters"] is None else tuple(value["clusters"]),
         outputs=None if value["outputs"] is None else tuple(value["outputs"]),
         higher_is_better=value["higher_is_better"],
         version=value["version"],

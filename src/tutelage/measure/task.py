@@ -105,7 +105,7 @@ def domain(
         seed: passed on to the engine; greedy answers do not depend on it.
 
     Returns:
-        Scores named ``domain/METRIC`` with the answers as outputs and the rows' groups.
+        Scores named ``domain/METRIC`` with the answers as outputs and the rows' groups as clusters.
 
     Raises:
         DataError: no rows, one without a gold answer, or without choices where they are needed.
@@ -134,7 +134,7 @@ def domain(
         metric=f"domain/{name}",
         ids=tuple(row["id"] for row in rows),
         values=values,
-        groups=tuple(str(g) for g in groups) if None not in groups else None,
+        clusters=tuple(str(g) for g in groups) if None not in groups else None,
         outputs=tuple(texts),
         version=VERSION,
     )

@@ -25,14 +25,14 @@ class UnmatchedWarning(UserWarning):
 class Aligned:
     """Both systems on their common items, in the order of the first.
 
-    ``ids`` [N], ``a`` [N], ``b`` [N] float64, ``groups`` [N] cluster labels or None when no two items share one;
+    ``ids`` [N], ``a`` [N], ``b`` [N] float64, ``clusters`` [N] cluster labels or None when no two items share one;
     ``only_a`` and ``only_b`` are the ids without a partner, ``dropped`` those set aside because a score was NaN.
     """
 
     ids: tuple[str, ...]
     a: npt.NDArray[np.float64]
     b: npt.NDArray[np.float64]
-    groups: tuple[str, ...] | None
+    clusters: tuple[str, ...] | None
     only_a: tuple[str, ...] = ()
     only_b: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ def align(a: Scores, b: Scores, *, nan: Literal["raise", "drop"] = "raise") -> A
         nan: what to do with an item whose score is NaN on either side; dropped ids are listed in the result.
 
     Raises:
-        DataError: different metrics or versions, no common item, or an item in different groups.
+        DataError: different metrics or versions, no common item, or an item in different clusters.
         NumericalError: a NaN, unless they are to be dropped; an infinity always.
 
     Warns:
@@ -84,7 +84,7 @@ def align(a: Scores, b: Scores, *, nan: Literal["raise", "drop"] = "raise") -> A
     rows_a, rows_b = [where_a[i] for i in common], [place[i] for i in common]
     left, right = a.values[rows_a].astype(np.float64), b.values[rows_b].astype(np.float64)
     keep = _finite(common, left, right, a.metric, nan)
-    groups = _groups(a, b, rows_a, rows_b, common)
+    clusters = _clusters(a, b, rows_a, rows_b, common)
     only_a = tuple(i for i in a.ids if i not in place)
     only_b = tuple(i for i in b.ids if i not in known)
     if len(only_a) > _TOLERATED_SHARE * len(a.ids) or len(only_b) > _TOLERATED_SHARE * len(b.ids):
@@ -94,7 +94,7 @@ def align(a: Scores, b: Scores, *, nan: Literal["raise", "drop"] = "raise") -> A
         ids=tuple(i for i, k in zip(common, keep, strict=True) if k),
         a=left[keep],
         b=right[keep],
-        groups=None if groups is None else tuple(g for g, k in zip(groups, keep, strict=True) if k),
+        clusters=None if clusters is None else tuple(g for g, k in zip(clusters, keep, strict=True) if k),
         only_a=only_a,
         only_b=only_b,
         dropped=tuple(i for i, k in zip(common, keep, strict=True) if not k),
@@ -127,14 +127,14 @@ def _finite(
     return keep
 
 
-def _groups(a: Scores, b: Scores, rows_a: list[int], rows_b: list[int], ids: list[str]) -> list[str] | None:
-    first = None if a.groups is None else [a.groups[i] for i in rows_a]
-    second = None if b.groups is None else [b.groups[i] for i in rows_b]
+def _clusters(a: Scores, b: Scores, rows_a: list[int], rows_b: list[int], ids: list[str]) -> list[str] | None:
+    first = None if a.clusters is None else [a.clusters[i] for i in rows_a]
+    second = None if b.clusters is None else [b.clusters[i] for i in rows_b]
     if first is not None and second is not None and first != second:
         place = next(i for i, (x, y) in enumerate(zip(first, second, strict=True)) if x != y)
         raise DataError(
             f"an item is in group {first[place]!r} on one side and {second[place]!r} on the other",
             where=f"metric {a.metric}, item {ids[place]!r}",
         )
-    groups = first if first is not None else second
-    return groups if groups is not None and len(set(groups)) < len(groups) else None
+    clusters = first if first is not None else second
+    return clusters if clusters is not None and len(set(clusters)) < len(clusters) else None

@@ -36,7 +36,7 @@ _POWER = 0.8
 def estimate(scores: Scores, *, level: float = 0.95) -> Estimate:
     """Mean of one system's scores with its interval.
 
-    Wilson for 0/1 scores (with the effective size when items come in groups: the design effect, at least 1, is the
+    Wilson for 0/1 scores (with the effective size when items come in clusters: the design effect, at least 1, is the
     clustered over the naive variance, and the group size where all scores are equal), Student's t otherwise,
     clustered by group. Scores that fall as a system gets better and are all 0 are taken for a distance, not for a rate.
 
@@ -51,14 +51,14 @@ def estimate(scores: Scores, *, level: float = 0.95) -> Estimate:
         'wilson'
     """
     refuse_missing(scores)
-    grouped = scores.groups is not None and len(set(scores.groups)) < len(scores.ids)
+    grouped = scores.clusters is not None and len(set(scores.clusters)) < len(scores.ids)
     distance = not scores.higher_is_better and not scores.values.any()
     if distance or not scores.proportion:
-        return mean_interval(scores.values, scores.groups if grouped else None, level=level)
+        return mean_interval(scores.values, scores.clusters if grouped else None, level=level)
     n, right = len(scores.ids), float(scores.values.sum())
     if not grouped:
         return proportion_interval(right, n, level=level)
-    codes = cluster_codes(scores.groups, n)
+    codes = cluster_codes(scores.clusters, n)
     clusters = int(codes.max()) + 1
     effect = n / clusters
     if clusters > 1 and 0 < right < n:
@@ -80,7 +80,7 @@ def compare(
     """Two systems on the same items: delta = mean(b) - mean(a).
 
     0/1 scores of independent items: Newcombe's interval and McNemar's mid-p test. Anything else: the paired bootstrap,
-    over whole groups where items have them. The outcome goes by the interval: where it excludes 0, ``"A>B"`` means
+    over whole clusters where items come in them. The outcome goes by the interval: where it excludes 0, ``"A>B"`` means
     that a is the better one, whichever way the metric points; otherwise ``"tied"`` if the test would have found
     ``smallest_effect`` with 80 % power and ``"underpowered"`` if not. Without a smallest effect nothing can be called
     tied: not having found a difference is no finding.
@@ -107,12 +107,12 @@ def compare(
     """
     check_effect(smallest_effect)
     pairs = align(a, b)
-    if pairs.proportion and pairs.groups is None:
+    if pairs.proportion and pairs.clusters is None:
         counts = PairedCounts.of(pairs.a, pairs.b)
         delta, p, test = newcombe(counts, level=level), mcnemar(counts), "mcnemar mid-p"
         detectable = minimum_detectable_effect(counts.n, discordant_share=counts.discordant_share, level=level)
     else:
-        found = paired_bootstrap(pairs.a, pairs.b, cluster=pairs.groups, level=level, seed=seed, resamples=resamples)
+        found = paired_bootstrap(pairs.a, pairs.b, cluster=pairs.clusters, level=level, seed=seed, resamples=resamples)
         delta, p, test = found.delta, found.p, "paired bootstrap"
         # Where no item differs the spread is not 0 but unseen: reckon with one that does.
         unseen = 1 / len(pairs.ids) if pairs.proportion and found.standard_error == 0 else 0.0

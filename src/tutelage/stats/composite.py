@@ -41,7 +41,7 @@ def compare_macro(
 ) -> Comparison:
     """Two systems on a composite: the unweighted mean over several metrics, each on its own items.
 
-    Items (or whole groups) are resampled inside each metric, so that a metric counts the same however many items it
+    Items (or whole clusters) are resampled inside each metric, so that a metric counts the same however many items it
     has. Discordant pairs are counted over all metrics.
 
     Args:
@@ -63,8 +63,8 @@ def compare_macro(
     left = np.concatenate([pairs.a for _, pairs in parts])
     right = np.concatenate([pairs.b for _, pairs in parts])
     strata = [name for name, pairs in parts for _ in pairs.ids]
-    units = [f"{name}\0{g}" for name, pairs in parts for g in (pairs.groups or pairs.ids)]
-    grouped = any(pairs.groups is not None for _, pairs in parts)
+    units = [f"{name}\0{g}" for name, pairs in parts for g in (pairs.clusters or pairs.ids)]
+    grouped = any(pairs.clusters is not None for _, pairs in parts)
     found = paired_bootstrap(
         left, right, cluster=units if grouped else None, strata=strata, level=level, seed=seed, resamples=resamples
     )
@@ -96,7 +96,7 @@ def estimate_macro(scores: Mapping[str, Scores], *, level: float = 0.95) -> Esti
     for name in sorted(scores):
         part = scores[name]
         refuse_missing(part)
-        codes = cluster_codes(part.groups, len(part.ids))
+        codes = cluster_codes(part.clusters, len(part.ids))
         count = int(codes.max()) + 1
         means.append(float(part.values.mean()))
         variance = clustered_variance(part.values.astype(np.float64), codes)

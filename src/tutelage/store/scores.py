@@ -16,10 +16,10 @@ __all__ = ["list_scores", "read_scores", "write_scores"]
 
 def write_scores(connection: sqlite3.Connection, run: int, arm: str, scores: Scores) -> None:
     """Replace the scores of a run, arm and metric; ``run`` is the run's row."""
-    groups, outputs = scores.groups, scores.outputs
+    clusters, outputs = scores.clusters, scores.outputs
     key = (run, arm, scores.metric)
     connection.execute("DELETE FROM score_sets WHERE run = ? AND arm = ? AND metric = ?", key)
-    flags = (scores.version, int(scores.higher_is_better), int(groups is not None), int(outputs is not None))
+    flags = (scores.version, int(scores.higher_is_better), int(clusters is not None), int(outputs is not None))
     seq = connection.execute(
         "INSERT INTO score_sets (run, arm, metric, version, higher_is_better, grouped, spoken)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -33,7 +33,7 @@ def write_scores(connection: sqlite3.Connection, run: int, arm: str, scores: Sco
                 i,
                 visible(item),
                 float(value),
-                None if groups is None else visible(groups[i]),
+                None if clusters is None else visible(clusters[i]),
                 None if outputs is None else visible(outputs[i]),
             )
             for i, (item, value) in enumerate(zip(scores.ids, scores.values, strict=True))
@@ -61,7 +61,7 @@ def read_scores(connection: sqlite3.Connection, run: int, arm: str, metric: str)
         metric=metric,
         ids=tuple(row[0] for row in rows),
         values=np.array([np.nan if row[1] is None else row[1] for row in rows], dtype=np.float64),
-        groups=tuple(row[2] for row in rows) if head[3] else None,
+        clusters=tuple(row[2] for row in rows) if head[3] else None,
         outputs=tuple(row[3] for row in rows) if head[4] else None,
         higher_is_better=bool(head[2]),
         version=head[1],

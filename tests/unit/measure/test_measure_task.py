@@ -130,8 +130,8 @@ class TestDomain:
 
     def test_groups_are_kept_only_where_every_row_has_one(self, letters):
         data = [row("7", 0, group="g"), row("8", 1, group="g")]
-        assert domain(letters(), data).groups == ("g", "g")
-        assert domain(letters(), [data[0], row("8", 1)]).groups is None
+        assert domain(letters(), data).clusters == ("g", "g")
+        assert domain(letters(), [data[0], row("8", 1)]).clusters is None
 
     def test_refusals(self, letters):
         with pytest.raises(DataError, match="no rows"):

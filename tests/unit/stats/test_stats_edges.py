@@ -28,9 +28,9 @@ from tutelage.stats import (
 from tutelage.types import Estimate, Scores
 
 
-def scores(values, ids=None, groups=None, **more):
+def scores(values, ids=None, clusters=None, **more):
     ids = ids or [f"i{k}" for k in range(len(values))]
-    return Scores("metric", tuple(ids), np.array(values, dtype=float), groups and tuple(groups), **more)
+    return Scores("metric", tuple(ids), np.array(values, dtype=float), clusters and tuple(clusters), **more)
 
 
 def interval(low, high):
@@ -147,7 +147,7 @@ class TestAlign:
         assert pairs.ids == ("a", "b", "c")
         assert pairs.a.tolist() == [1, 2, 3]
         assert pairs.b.tolist() == [10, 20, 30]
-        assert pairs.groups is None
+        assert pairs.clusters is None
 
     def test_unmatched_items_are_reported(self):
         with pytest.warns(UnmatchedWarning, match="1 of 2 and 2 of 3"):
@@ -182,9 +182,9 @@ class TestAlign:
 
     def test_groups_must_agree_and_singletons_are_no_groups(self):
         with pytest.raises(DataError, match="group"):
-            align(scores([1, 1], groups="xx"), scores([1, 1], groups="xy"))
-        assert align(scores([1, 1], groups="xy"), scores([1, 1])).groups is None
-        assert align(scores([1, 1], groups="xx"), scores([1, 1])).groups == ("x", "x")
+            align(scores([1, 1], clusters="xx"), scores([1, 1], clusters="xy"))
+        assert align(scores([1, 1], clusters="xy"), scores([1, 1])).clusters is None
+        assert align(scores([1, 1], clusters="xx"), scores([1, 1])).clusters == ("x", "x")
 
 
 class TestCompare:
@@ -200,7 +200,7 @@ class TestCompare:
         rng = np.random.default_rng(0)
         groups = [f"g{k // 10}" for k in range(200)]
         effect = np.repeat(rng.integers(0, 2, size=20), 10)
-        a, b = scores(np.zeros(200), groups=groups), scores(effect, groups=groups)
+        a, b = scores(np.zeros(200), clusters=groups), scores(effect, clusters=groups)
         found = compare(a, b)
         assert (found.test, found.delta.n_clusters) == ("paired bootstrap", 20)
         ungrouped = compare(scores(np.zeros(200)), scores(effect))
@@ -242,7 +242,7 @@ class TestCompare:
 
     def test_an_unchanged_small_sample_is_not_called_tied(self):
         groups = ["g0", "g0", "g1", "g1", "g2", "g2"]
-        a = scores([1, 0] * 3, groups=groups)
+        a = scores([1, 0] * 3, clusters=groups)
         assert compare(a, a, smallest_effect=0.05).outcome == "underpowered"
         parts = {"x": scores([1, 0, 1]), "y": scores([0, 0, 1])}
         assert compare_macro(parts, parts, smallest_effect=0.05).outcome == "underpowered"
@@ -348,10 +348,10 @@ class TestEstimate:
     def test_clustered_proportions_are_wider(self):
         groups = [f"g{k // 10}" for k in range(100)]
         values = [float(k // 10 % 2) for k in range(100)]  # whole groups right or wrong
-        grouped, naive = estimate(scores(values, groups=groups)), estimate(scores(values))
+        grouped, naive = estimate(scores(values, clusters=groups)), estimate(scores(values))
         assert (grouped.method, grouped.n, grouped.n_clusters) == ("clustered wilson", 100, 10)
         assert grouped.high - grouped.low > 2.5 * (naive.high - naive.low)
-        certain = estimate(scores([1.0] * 100, groups=groups))
+        certain = estimate(scores([1.0] * 100, clusters=groups))
         assert certain.low == pytest.approx(proportion_interval(10, 10).low)
 
     def test_a_distance_of_zero_is_not_a_rate(self):
@@ -361,4 +361,4 @@ class TestEstimate:
 
     def test_continuous_scores_use_t(self):
         assert estimate(scores([0.5, 0.7])).method == "t"
-        assert estimate(scores([0.5, 0.7, 0.1], groups="xxy")).method == "clustered t"
+        assert estimate(scores([0.5, 0.7, 0.1], clusters="xxy")).method == "clustered t"

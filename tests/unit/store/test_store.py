@@ -139,11 +139,11 @@ def test_scores_keep_everything(store: Store) -> None:
     store.add_scores("r1", "base", full)
     store.add_scores("r1", "after", Scores("acc", (), np.zeros(0)))
     back = store.scores("r1", "base", "acc")
-    assert (back.ids, back.groups, back.outputs) == (full.ids, full.groups, full.outputs)
+    assert (back.ids, back.clusters, back.outputs) == (full.ids, full.clusters, full.outputs)
     assert (back.metric, back.version, back.higher_is_better) == ("acc", 3, False)
     np.testing.assert_array_equal(back.values, full.values)
     assert back.values.dtype == np.float64
-    assert store.scores("r1", "after", "acc").groups is None
+    assert store.scores("r1", "after", "acc").clusters is None
     assert store.score_sets("r1") == [ScoreSet("base", "acc", 3, 2), ScoreSet("after", "acc", 1, 0)]
     assert query(store, "SELECT count(*) FROM scores") == [(2,)]
     with pytest.raises(StoreError, match="no scores base/f1") as caught:
