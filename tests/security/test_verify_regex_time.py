@@ -1,7 +1,7 @@
 """No verifier can be made slow by a hostile text: its time grows with the length, not faster; nothing is evaluated.
 
-An absolute limit alone would judge the machine. So a text that takes under `QUICK` for 100 kB passes as it is, and one that takes
-longer must take about a quarter of that for a quarter of the text: a quadratic pattern takes a sixteenth.
+An absolute limit alone would judge the machine. So a text that takes under `QUICK` for 100 kB passes as it is, and one
+that takes longer must take about a quarter of that for a quarter of the text: a quadratic pattern takes a sixteenth.
 """
 
 from __future__ import annotations
