@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -124,20 +125,31 @@ def test_ctrl_c_saves_and_exits_130(tiny_model_dir, data, environment, tmp_path)
     assert (out / "arms" / "sft" / "checkpoints" / f"step-{steps[-1]:06d}" / "manifest.json").is_file()
 
 
-@pytest.mark.slow
-def test_resume_refuses_other_weights(tiny_model_dir, data, environment, tmp_path):
-    import shutil
-
-    model, out = tmp_path / "model", tmp_path / "run"
-    shutil.copytree(tiny_model_dir, model)
-    run(*tune_arguments(model, data, out, method="sft", steps=2), environment=environment)
+def _flip_last_bit(model, out):
     weights = model / "model.safetensors"
     changed = bytearray(weights.read_bytes())
     changed[-1] ^= 1
     weights.write_bytes(changed)
+
+
+def _change_a_row(model, out):
+    rows = out / "data" / "train.jsonl"
+    first, rest = rows.read_text().split("\n", 1)
+    row = json.loads(first)
+    row["completion"][-1]["content"] += " indeed"
+    rows.write_text(json.dumps(row) + "\n" + rest)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("change", "named"), [(_flip_last_bit, "model"), (_change_a_row, "data")])
+def test_resume_refuses_other_inputs(tiny_model_dir, data, environment, tmp_path, change, named):
+    model, out = tmp_path / "model", tmp_path / "run"
+    shutil.copytree(tiny_model_dir, model)
+    run(*tune_arguments(model, data, out, method="sft", steps=2), environment=environment)
+    change(model, out)
     done = run("resume", out, environment=environment, check=False)
     assert done.returncode == 2
-    assert "not the run's own inputs: model" in done.stderr
+    assert f"not the run's own inputs: {named}" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,9 @@ from typing import Literal
 
 from transformers import PreTrainedTokenizerBase
 
+from tutelage.chat_template import PLAIN_TEMPLATE, render, token_ids
 from tutelage.data.conversation import BadRow, check_chat, split_answer
-from tutelage.data.template import PLAIN_TEMPLATE, earlier_spans, form_of, last_span, render, token_ids
+from tutelage.data.template import earlier_spans, form_of, last_span
 from tutelage.errors import RangeError
 from tutelage.types import Chat, Message, Row
 

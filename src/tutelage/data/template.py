@@ -9,58 +9,13 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 from transformers.utils.chat_template_utils import render_jinja_template
 
+from tutelage.chat_template import plain_chat, render, template_of, token_ids
 from tutelage.errors import ModelError
 from tutelage.types import Chat, Message
 
-__all__ = ["PLAIN_TEMPLATE", "Form", "earlier_spans", "form_of", "last_span", "render", "token_ids"]
-
-PLAIN_TEMPLATE = (
-    "{% for message in messages %}"
-    "{{ '### ' + message['role'] | capitalize + ':\n' + message['content'] }}"
-    "{{ (eos_token or '') if message['role'] == 'assistant' else '' }}{{ '\n\n' }}"
-    "{% endfor %}"
-    "{% if add_generation_prompt %}{{ '### Assistant:\n' }}{% endif %}"
-)
-"""The format for tokenizers without a template: ``### User:`` and ``### Assistant:`` headings, answers ended by EOS."""
+__all__ = ["Form", "earlier_spans", "form_of", "last_span"]
 
 _PROBE = "Zq7Wx9"  # an answer that no template changes; what follows it is the end of the turn
-
-
-def render(tokenizer: PreTrainedTokenizerBase, chat: Chat, *, header: bool = False) -> str:
-    """The text that the tokenizer's template makes of a conversation, with the assistant's ``header`` at the end.
-
-    Raises:
-        ModelError: the template refuses it, for instance because it knows no system turn.
-    """
-    template = _template(tokenizer)
-    try:
-        text = tokenizer.apply_chat_template(
-            _plain(chat), chat_template=template, tokenize=False, add_generation_prompt=header
-        )
-    except Exception as error:  # jinja2 raises what the template's author chose
-        roles = ", ".join(turn["role"] for turn in chat)
-        raise ModelError(
-            f"the chat template refuses a conversation of the turns {roles}: {error}",
-            where=str(tokenizer.name_or_path) or None,
-            hint="many templates know no system turn: move its text into the first user turn",
-        ) from error
-    return str(text)
-
-
-def _plain(chat: Chat) -> list[dict[str, str]]:
-    return [{"role": turn["role"], "content": turn["content"]} for turn in chat]
-
-
-def _template(tokenizer: PreTrainedTokenizerBase) -> str:
-    template = tokenizer.chat_template
-    if isinstance(template, dict):
-        template = template.get("default")
-    return str(template) if template else PLAIN_TEMPLATE
-
-
-def token_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    """Ids of rendered text; special tokens are those that stand in it, none is added."""
-    return [int(token) for token in tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]]
 
 
 @dataclass(frozen=True)
@@ -79,7 +34,7 @@ def form_of(tokenizer: PreTrainedTokenizerBase) -> Form:
     Raises:
         ModelError: the template refuses even that, or leaves the answer out.
     """
-    return _probe(tokenizer, _template(tokenizer))
+    return _probe(tokenizer, template_of(tokenizer))
 
 
 @lru_cache(maxsize=16)
@@ -173,8 +128,8 @@ def _marked_spans(
     """Spans between the template's own ``{% generation %}`` marks, with the end of turn that follows them."""
     tokens: dict[str, Any] = dict(tokenizer.special_tokens_map)
     result: Any = render_jinja_template(
-        [_plain(chat)],
-        chat_template=_template(tokenizer),
+        [plain_chat(chat)],
+        chat_template=template_of(tokenizer),
         return_assistant_tokens_mask=True,
         **tokens,
     )

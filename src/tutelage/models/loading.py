@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
+from tutelage.chat_template import PLAIN_TEMPLATE
 from tutelage.errors import ModelError, RangeError
 from tutelage.models.source import (
     ModelSource,
@@ -25,7 +26,6 @@ from tutelage.models.source import (
 
 __all__ = [
     "BASE_RECORD",
-    "PLAIN_TEMPLATE",
     "DtypeName",
     "LoadedModel",
     "choose_device",
@@ -35,15 +35,6 @@ __all__ = [
 ]
 
 DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
-
-PLAIN_TEMPLATE = (
-    "{% for message in messages %}"
-    "{{ '### ' + message['role'] | capitalize + ':\n' + message['content'] }}"
-    "{{ (eos_token or '') if message['role'] == 'assistant' else '' }}{{ '\n\n' }}"
-    "{% endfor %}"
-    "{% if add_generation_prompt %}{{ '### Assistant:\n' }}{% endif %}"
-)
-"""For models without a chat template, the format that :mod:`tutelage.data.chat` documents; a test keeps them equal."""
 
 BASE_RECORD = "base_model.json"
 """File beside an exported adapter that says which weights it was trained on."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from tutelage.chat_template import render, token_ids
 from tutelage.errors import DataError
 from tutelage.types import Chat
 
@@ -20,16 +21,12 @@ def prompt_ids(tokenizer: PreTrainedTokenizerBase, prompt: Chat) -> list[int]:
         prompt: at least one message; the last is usually the user's.
 
     Raises:
-        DataError: the chat is empty or the template refuses it.
+        DataError: the chat is empty, or the template makes nothing of it.
+        ModelError: the template refuses it.
     """
     if not prompt:
         raise DataError("a prompt needs at least one message", hint="give [{'role': 'user', 'content': ...}]")
-    messages: Any = [dict(m) for m in prompt]
-    try:
-        text = str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
-    except Exception as error:  # templates are programs: they raise whatever they like
-        raise DataError(f"the model's chat template refuses this chat: {error}", hint="check the roles") from error
-    ids: list[int] = tokenizer(text, add_special_tokens=False).input_ids
+    ids = token_ids(tokenizer, render(tokenizer, prompt, header=True))
     if not ids:
         raise DataError("the chat template turns this chat into nothing", hint="check the model's chat template")
     return ids

@@ -39,8 +39,8 @@ class TokenPair:
 class Backbone:
     """The decoder and the head of a causal LM, seen apart.
 
-    Works for models whose logits are a linear map of the last hidden state; this is checked on a short probe rather
-    than assumed, because some families scale or squash their logits.
+    Works for models whose logits are a linear map of the last hidden state, scaled or soft-capped where the model's
+    configuration says so; this is checked on a short probe rather than assumed.
     """
 
     def __init__(self, model: PreTrainedModel) -> None:
@@ -50,6 +50,7 @@ class Backbone:
         self.head_module: Any = causal.get_output_embeddings()
         self.causal = causal
         self.keeps_all_states = _keeps_all_states(causal)
+        self.scale, self.softcap = _logit_shape(causal.config.get_text_config())
         if self.decoder is None or self.head_module is None:
             raise ModelError(
                 f"{type(causal).__name__} has no separate decoder and head", hint="use a causal LM of transformers"
@@ -68,12 +69,12 @@ class Backbone:
         with torch.no_grad():
             expected = self.causal(input_ids=ids).logits.float()
             hidden = self.decoder(input_ids=ids).last_hidden_state
-            found = torch.nn.functional.linear(hidden, self.head_module.weight, self.bias).float()
+            found = self.outputs(hidden[0]).logits(torch.arange(ids.shape[1], device=self.device))
         self.causal.train(training)
-        if not torch.allclose(expected, found, rtol=1e-3, atol=1e-3):
+        if not torch.allclose(expected[0], found, rtol=1e-3, atol=1e-3):
             raise ModelError(
-                f"{type(self.causal).__name__} does not compute its logits as a linear map of the last hidden state",
-                hint="models with scaled or soft-capped logits, or an adapter on the output layer, do not work yet",
+                f"{type(self.causal).__name__} does not compute its logits from the last hidden state in a known way",
+                hint="known are a linear head, its scaling and its soft cap; leave the output layer without an adapter",
             )
 
     @property
@@ -88,7 +89,17 @@ class Backbone:
 
     def outputs(self, hidden: Tensor) -> Projected:
         """Wrap hidden states [N, D] with this model's head."""
-        return Projected(hidden, self.head_module.weight, self.bias)
+        return Projected(hidden, self.head_module.weight, self.bias, self.scale, self.softcap)
+
+
+def _logit_shape(config: Any) -> tuple[float, float | None]:
+    """What multiplies the head's output, and the cap on it: the names that families of transformers use for them."""
+    scale = 1.0
+    for name in ("logit_scale", "lm_head_multiplier"):
+        scale *= float(getattr(config, name, None) or 1.0)
+    scale /= float(getattr(config, "logits_scaling", None) or 1.0)
+    cap = getattr(config, "final_logit_softcapping", None)
+    return scale, float(cap) if cap else None
 
 
 def _counted(hidden: Tensor, starts: Sequence[int], lengths: Sequence[int]) -> Tensor:

@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerControl, TrainerState, TrainingArguments
 
 from tutelage.errors import NumericalError, TutelageError
+from tutelage.functional.reduction import sequence_mean_weights, token_mean_weights
 from tutelage.models.adapter import adapter_off
 from tutelage.models.rollout import evaluating, plan_groups, sample
 from tutelage.objectives import Objective, TokenBatch
@@ -268,11 +269,13 @@ class Trainer(transformers.Trainer):
     ) -> TokenBatch:
         device = self.backbone.device
         targets = torch.tensor([t for p in pairs for t in p.completion], device=device)
+        lengths = torch.tensor([len(p.completion) for p in pairs])
+        counted = torch.arange(int(lengths.max())) < lengths[:, None]
         if objective.reduction == "token_mean":
-            weights = torch.full((len(targets),), 1.0 / tokens, device=device)
+            table = token_mean_weights(counted, tokens=tokens)
         else:
-            each = [1.0 / (sequences * len(p.completion)) for p in pairs for _ in p.completion]
-            weights = torch.tensor(each, device=device)
+            table = sequence_mean_weights(counted, sequences=sequences)
+        weights = table[counted].to(device)
         teacher = None
         if teacher_pairs is not None:
             teacher = teacher_outputs(self.teacher, teacher_pairs, as_teacher=self._as_teacher, cache=self.prefixes)

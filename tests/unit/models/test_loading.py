@@ -11,10 +11,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer
 
-from tutelage.data.chat import PLAIN_TEMPLATE as DATA_TEMPLATE
 from tutelage.errors import ModelError, RangeError
 from tutelage.models import load
-from tutelage.models.loading import PLAIN_TEMPLATE, choose_device, choose_dtype, set_threads
+from tutelage.models.loading import choose_device, choose_dtype, set_threads
 from tutelage.models.prompt import prompt_ids, stop_token_ids
 
 
@@ -69,10 +68,6 @@ def test_without_a_chat_template_the_documented_format_is_used(folder: Path) -> 
     text = loaded.tokenizer.decode(prompt_ids(loaded.tokenizer, [{"role": "user", "content": "Hi"}]))
     assert text == "### User:\nHi\n\n### Assistant:\n"
     assert stop_token_ids(loaded.model, loaded.tokenizer) == (loaded.tokenizer.eos_token_id,)
-
-
-def test_the_format_without_a_template_is_that_of_the_data_room() -> None:
-    assert PLAIN_TEMPLATE == DATA_TEMPLATE
 
 
 def test_every_way_to_end_a_turn_is_known(folder: Path) -> None:

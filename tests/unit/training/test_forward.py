@@ -5,8 +5,17 @@ import random
 
 import pytest
 import torch
+from transformers import (
+    CohereConfig,
+    CohereForCausalLM,
+    Gemma2Config,
+    Gemma2ForCausalLM,
+    GraniteConfig,
+    GraniteForCausalLM,
+)
 
 from tutelage.errors import ModelError
+from tutelage.functional.logprobs import projected_cross_entropy
 from tutelage.training.forward import (
     Backbone,
     PrefixCache,
@@ -131,7 +140,47 @@ def test_common_prefix_leaves_every_prompt_its_last_token():
     assert _common_prefix([(5, 1, 2), (6, 1, 2)]) == 0
 
 
-def test_logits_that_are_not_linear_in_the_hidden_state_are_refused(tiny):
+SHAPED = {
+    "scaled": (GraniteForCausalLM, GraniteConfig, {"logits_scaling": 3.0}),
+    "capped": (Gemma2ForCausalLM, Gemma2Config, {"head_dim": 8, "final_logit_softcapping": 2.0}),
+    "multiplied": (CohereForCausalLM, CohereConfig, {"logit_scale": 0.25}),
+}
+
+
+@pytest.mark.parametrize("kind", SHAPED)
+def test_scaled_and_capped_logits_are_those_of_the_model(kind):
+    model_class, config_class, special = SHAPED[kind]
+    torch.manual_seed(0)
+    config = config_class(
+        vocab_size=300,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        initializer_range=0.5,
+        **special,
+    )
+    model = model_class(config).eval()
+    backbone = Backbone(model)
+    backbone.check()
+    pairs = make_pairs(3, shared=0)
+    expected = naive_logits(model, pairs)
+    found = student_outputs(backbone, pairs)
+    torch.testing.assert_close(found.logits(torch.arange(len(expected))), expected, rtol=1e-4, atol=1e-4)
+    assert (found.scale, found.softcap) != (1.0, None)
+    labels = torch.tensor([token for pair in pairs for token in pair.completion])
+    loss, _ = projected_cross_entropy(found, labels, torch.full((len(labels),), 1 / len(labels)))
+    slope = torch.autograd.grad(loss, list(model.parameters()), allow_unused=True)
+    plain = torch.nn.functional.cross_entropy(naive_logits(model, pairs), labels)
+    for ours, theirs in zip(
+        slope, torch.autograd.grad(plain, list(model.parameters()), allow_unused=True), strict=True
+    ):
+        if theirs is not None:
+            torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-5)
+
+
+def test_logits_that_are_made_in_an_unknown_way_are_refused(tiny):
     backbone = Backbone(tiny.model)
     backbone.check()
     plain = tiny.model.forward
@@ -142,5 +191,5 @@ def test_logits_that_are_not_linear_in_the_hidden_state_are_refused(tiny):
         return out
 
     tiny.model.forward = capped
-    with pytest.raises(ModelError, match="linear map"):
+    with pytest.raises(ModelError, match="in a known way"):
         Backbone(tiny.model).check()
