@@ -16,11 +16,15 @@ __all__ = ["MetricFacts", "Results", "TaskResults"]
 
 @dataclass(frozen=True)
 class MetricFacts:
-    """What a metric's numbers mean: their direction, their unit (for a report), and the version of their definition."""
+    """What a metric's numbers mean: their direction, their unit (for a report), and the version of their definition.
+
+    ``baseline`` is what saying the same or guessing would score on these items, where that can be told.
+    """
 
     higher_is_better: bool = True
     unit: str = ""
     version: int = 1
+    baseline: float | None = None
 
 
 @dataclass(frozen=True)
