@@ -1,8 +1,9 @@
 """Linear layers applied to a handful of rows, as in decoding: computed as W x^T on CPUs where that is faster.
 
 MKL splits the product of a few rows with a tall weight matrix badly: the same numbers computed the other way round
-take down to a third of the time (2 to 5 rows on one thread, 2 to 16 on several). Which way is taken depends on the
-number of rows and threads only, never on a measurement, so that results can be repeated bit by bit.
+take down to a third of the time (on one thread 2 to 5 rows, 2 to 16 for an output head; 2 to 16 on several). Which way
+is taken depends on the numbers of rows and threads and the layer's shape only, never on a measurement, so that results
+can be repeated bit by bit.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import torch
 from torch import Tensor, nn
 
 __all__ = ["skinny_products"]
+
+_TALL = 16  # times as many outputs as inputs: an output head
 
 
 def _linear(layer: nn.Linear, most: int, states: Tensor) -> Tensor:
@@ -36,8 +39,9 @@ def skinny_products(model: nn.Module) -> Iterator[None]:
     weight = next(model.parameters())
     here = weight.device.type == "cpu" and weight.dtype == torch.float32 and torch.backends.mkl.is_available()
     layers = [m for m in model.modules() if type(m) is nn.Linear and "forward" not in vars(m)] if here else []
-    most = 5 if torch.get_num_threads() == 1 else 16
+    alone = torch.get_num_threads() == 1
     for layer in layers:
+        most = 5 if alone and layer.out_features < _TALL * layer.in_features else 16
         layer.forward = partial(_linear, layer, most)  # type: ignore[method-assign]
     try:
         yield

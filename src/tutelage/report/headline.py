@@ -137,10 +137,13 @@ def _loss(loss: Movement, lost: Estimate | None) -> str:
         return f"general ability rose by {_amount(scaled(lost, -1))}"
     if loss == "unmeasured" or lost is None:
         return "general ability was not measured"
-    largest = f"could be as large as {number(max(lost.high, 0.0))}"
+    kept = scaled(lost, -1)
+    assert kept is not None
+    moved = f"{number(kept.value, sign=True)} points {interval(kept)}"
+    largest = f"a loss of up to {number(max(lost.high, 0.0))} is not ruled out"
     if loss == "none":
-        return f"no measurable loss of general ability: {_amount(lost)}, {largest}"
-    return f"cannot rule out a loss of general ability: {_amount(lost)}, {largest}"
+        return f"no measurable loss of general ability: {moved}, {largest}"
+    return f"general ability changed by {moved}: {largest}"
 
 
 def _cautions(

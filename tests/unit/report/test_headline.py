@@ -28,13 +28,13 @@ NONE = None
             UP,
             STILL,
             "Gained 31.0 points [24.1, 37.6] on the domain; no measurable loss of general ability: "
-            "2.1 points [−0.4, 4.6], could be as large as 4.6.",
+            "−2.1 points [−4.6, 0.4], a loss of up to 4.6 is not ruled out.",
         ),
         (
             UP,
             VAGUE,
-            "Gained 31.0 points [24.1, 37.6] on the domain; cannot rule out a loss of general ability: "
-            "2.1 points [−0.4, 4.6], could be as large as 4.6.",
+            "Gained 31.0 points [24.1, 37.6] on the domain; general ability changed by "
+            "−2.1 points [−4.6, 0.4]: a loss of up to 4.6 is not ruled out.",
         ),
         (UP, UP, "Gained 31.0 points [24.1, 37.6] on the domain; general ability rose by 31.0 points [24.1, 37.6]."),
         (UP, NONE, "Gained 31.0 points [24.1, 37.6] on the domain; general ability was not measured."),
