@@ -5,6 +5,7 @@ Shapes: B batch, T tokens, V vocabulary, K kept candidates, N items. Importing t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, Protocol, TypedDict, runtime_checkable
@@ -215,7 +216,7 @@ class Scores:
             if column is not None and len(column) != n:
                 raise ShapeError(f"{self.metric}: {n} ids but {len(column)} {name}")
         if len(set(self.ids)) != n:
-            twice = next(i for i in self.ids if self.ids.count(i) > 1)
+            twice = Counter(self.ids).most_common(1)[0][0]
             raise DataError("an item id stands twice", where=f"metric {self.metric}, item {twice!r}")
 
     @property

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
-from tutelage.errors import DataError, RangeError, ShapeError
-from tutelage.stats.checks import Labels, cluster_codes, finite_vector, open_unit
-from tutelage.stats.intervals import t_quantile
+from tutelage.errors import DataError, ShapeError
+from tutelage.stats.checks import Labels, cluster_codes, finite_vector
+from tutelage.stats.resampling import IntervalMethod, check_settings, in_the_limit, resampled_totals, tails
 from tutelage.types import Estimate
 
 __all__ = ["Bootstrap", "paired_bootstrap"]
-
-IntervalMethod = Literal["expanded", "percentile"]
-_DRAWS_AT_ONCE = 2_000_000  # cluster draws held in memory at a time
-_FEW_VALUES = 64  # up to so many distinct clusters, draw how often each occurs instead of which
 
 
 @dataclass(frozen=True)
@@ -52,7 +46,8 @@ def paired_bootstrap(
     ``"percentile"`` takes the :math:`\alpha/2` quantiles of the resampled differences, which are too narrow for few
     clusters. ``"expanded"`` (the default) takes those at :math:`\Phi(\mp\sqrt{C/(C-1)}\,t_{C-1,1-\alpha/2})`; both
     agree for many clusters. Within strata C counts the clusters of the smallest stratum. A single cluster has no spread
-    to resample: the interval is (-inf, inf) and p is 1.
+    to resample: the interval is (-inf, inf) and p is 1. Above 10,000 clusters of more than 64 kinds the totals are
+    drawn from their normal limit, and the method says so.
 
     Args:
         a: scores of the first system [N].
@@ -76,29 +71,23 @@ def paired_bootstrap(
         >>> paired_bootstrap([0, 0, 1, 0], [1, 1, 1, 0], seed=1).delta.value
         0.5
     """
-    _check_settings(resamples, level, method)
+    check_settings(resamples, level, method)
     left, right = _same_length(a, b)
     units = _units(right - left, cluster, strata)
     observed = float(np.mean([block.sums.sum(axis=0) / block.counts.sum(axis=0) for block in units]))
     clusters = sum(len(block.sums) for block in units)
     name = f"{method} bootstrap of {'items' if clusters == left.size else 'clusters'}"
+    if any(in_the_limit(np.hstack([block.sums, block.counts])) for block in units):
+        name += ", normal draws"
     fewest = min(len(block.sums) for block in units)
     if fewest < 2:
         return Bootstrap(Estimate(observed, -math.inf, math.inf, level, name, left.size, clusters, seed), 1.0, math.inf)
     drawn = _resampled(units, resamples, seed)
-    low, high = np.quantile(drawn, _tails(fewest, level, method))
+    low, high = np.quantile(drawn, tails(fewest, level, method))
     slack = 1e-12 * max(1.0, float(np.abs(right - left).max()))  # equal means may differ in the last bits
     extreme = int((np.abs(drawn - observed) >= abs(observed) - slack).sum())
     delta = Estimate(observed, float(low), float(high), level, name, left.size, clusters, seed)
     return Bootstrap(delta, (1 + extreme) / (resamples + 1), float(drawn.std(ddof=1)))
-
-
-def _check_settings(resamples: int, level: float, method: str) -> None:
-    open_unit(level, "the level")
-    if resamples < 100:
-        raise RangeError(f"{resamples} resamples are too few for an interval", hint="use 10,000")
-    if method not in ("expanded", "percentile"):
-        raise RangeError(f"no bootstrap interval is called {method!r}", hint="use 'expanded' or 'percentile'")
 
 
 def _same_length(a: npt.ArrayLike, b: npt.ArrayLike) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -147,26 +136,7 @@ def _resampled(units: list[_Block], resamples: int, seed: int) -> npt.NDArray[np
 
 def _resample(block: _Block, resamples: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """Mean over the block's strata of each stratum's mean difference, per resample [B]."""
-    clusters = len(block.sums)
-    table, times = np.unique(np.hstack([block.sums, block.counts]), axis=0, return_counts=True)
     strata = block.sums.shape[1]
-    drawn = np.empty((resamples, 2 * strata))
-    if len(table) <= _FEW_VALUES:
-        drawn[:] = rng.multinomial(clusters, times / clusters, size=resamples) @ table
-    else:
-        everyone = np.repeat(table, times, axis=0)
-        step = max(1, _DRAWS_AT_ONCE // clusters)
-        for start in range(0, resamples, step):
-            size = min(step, resamples - start)
-            picked = rng.integers(clusters, size=(size, clusters))
-            for column in range(2 * strata):
-                drawn[start : start + size, column] = everyone[:, column][picked].sum(axis=1)
+    drawn = resampled_totals(np.hstack([block.sums, block.counts]), resamples, rng)
     means: npt.NDArray[np.float64] = (drawn[:, :strata] / drawn[:, strata:]).mean(axis=1)
     return means
-
-
-def _tails(clusters: int, level: float, method: IntervalMethod) -> tuple[float, float]:
-    tail = (1 - level) / 2
-    if method == "expanded":
-        tail = float(special.ndtr(-math.sqrt(clusters / (clusters - 1)) * t_quantile(1 - tail, clusters - 1)))
-    return tail, 1 - tail

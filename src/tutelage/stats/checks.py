@@ -58,7 +58,14 @@ def cluster_codes(labels: Labels | None, n: int, name: str = "cluster") -> npt.N
     """
     if labels is None:
         return np.arange(n, dtype=np.intp)
-    array = np.asarray(labels)
-    if array.shape != (n,):
-        raise ShapeError(f"{name} has shape {array.shape} where {n} labels are needed")
-    return np.unique(array, return_inverse=True)[1].reshape(n).astype(np.intp)
+    if isinstance(labels, np.ndarray):
+        if labels.shape != (n,):
+            raise ShapeError(f"{name} has shape {labels.shape} where {n} labels are needed")
+        return np.unique(labels, return_inverse=True)[1].reshape(n).astype(np.intp)
+    if len(labels) != n:
+        raise ShapeError(f"{name} has {len(labels)} labels where {n} are needed")
+    try:
+        place = {label: code for code, label in enumerate(sorted(set(labels), key=str))}
+    except TypeError as error:
+        raise ShapeError(f"{name} needs one label for every item, not a list for each") from error
+    return np.fromiter((place[label] for label in labels), dtype=np.intp, count=n)

@@ -10,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from tutelage.errors import DataError, NumericalError, RangeError
-from tutelage.stats.alignment import align
+from tutelage.stats.alignment import Aligned, align
 from tutelage.stats.bootstrap import paired_bootstrap
 from tutelage.stats.checks import cluster_codes
-from tutelage.stats.intervals import clustered_variance, mean_interval, normal_quantile, proportion_interval
-from tutelage.stats.multiplicity import holm
-from tutelage.stats.paired_proportions import PairedCounts, mcnemar, newcombe
+from tutelage.stats.intervals import clustered_variance, mean_interval, normal_quantile, share_interval, t_test
+from tutelage.stats.multiplicity import Correction, corrected
+from tutelage.stats.paired_proportions import PairedCounts, clustered_newcombe, mcnemar, newcombe
 from tutelage.stats.power import minimum_detectable_effect
+from tutelage.stats.resampling import MANY_CLUSTERS, check_settings
 from tutelage.types import Comparison, Estimate, Outcome, Scores
 
 __all__ = [
@@ -36,15 +37,14 @@ _POWER = 0.8
 def estimate(scores: Scores, *, level: float = 0.95) -> Estimate:
     """Mean of one system's scores with its interval.
 
-    Wilson for 0/1 scores (with the effective size when items come in clusters: the design effect, at least 1, is the
-    clustered over the naive variance, and the group size where all scores are equal), Student's t otherwise,
-    clustered by group. Scores that fall as a system gets better and are all 0 are taken for a distance, not for a rate.
+    Wilson for 0/1 scores, with the effective size when items come in clusters; Student's t otherwise, clustered by
+    group. Scores that fall as a system gets better and are all 0 are taken for a distance, not for a rate.
 
     Raises:
         DataError: no items.
         NumericalError: a score that is not finite, with its item.
 
-    Source: see :func:`tutelage.stats.proportion_interval` and :func:`tutelage.stats.mean_interval`.
+    Source: see :func:`tutelage.stats.share_interval` and :func:`tutelage.stats.mean_interval`.
 
     Example:
         >>> estimate(Scores("m", ("x", "y"), np.array([0.0, 1.0]))).method
@@ -55,17 +55,7 @@ def estimate(scores: Scores, *, level: float = 0.95) -> Estimate:
     distance = not scores.higher_is_better and not scores.values.any()
     if distance or not scores.proportion:
         return mean_interval(scores.values, scores.clusters if grouped else None, level=level)
-    n, right = len(scores.ids), float(scores.values.sum())
-    if not grouped:
-        return proportion_interval(right, n, level=level)
-    codes = cluster_codes(scores.clusters, n)
-    clusters = int(codes.max()) + 1
-    effect = n / clusters
-    if clusters > 1 and 0 < right < n:
-        values = scores.values.astype(np.float64)
-        effect = max(1.0, clustered_variance(values, codes) / (float(values.var(ddof=1)) / n))
-    found = proportion_interval(right, n, level=level, design_effect=effect)
-    return replace(found, method="clustered wilson", n_clusters=clusters)
+    return share_interval(scores.values, scores.clusters if grouped else None, level=level)
 
 
 def compare(
@@ -80,7 +70,10 @@ def compare(
     """Two systems on the same items: delta = mean(b) - mean(a).
 
     0/1 scores of independent items: Newcombe's interval and McNemar's mid-p test. Anything else: the paired bootstrap,
-    over whole clusters where items come in them. The outcome goes by the interval: where it excludes 0, ``"A>B"`` means
+    over whole clusters where items come in them; above 10,000 clusters the (clustered) paired t, which the bootstrap
+    tends to. Where 0/1 scores in clusters do not differ at all, resamples have no
+    spread and the interval is Newcombe's on the effective size.
+    The outcome goes by the interval: where it excludes 0, ``"A>B"`` means
     that a is the better one, whichever way the metric points; otherwise ``"tied"`` if the test would have found
     ``smallest_effect`` with 80 % power and ``"underpowered"`` if not. Without a smallest effect nothing can be called
     tied: not having found a difference is no finding.
@@ -112,30 +105,47 @@ def compare(
         delta, p, test = newcombe(counts, level=level), mcnemar(counts), "mcnemar mid-p"
         detectable = minimum_detectable_effect(counts.n, discordant_share=counts.discordant_share, level=level)
     else:
-        found = paired_bootstrap(pairs.a, pairs.b, cluster=pairs.clusters, level=level, seed=seed, resamples=resamples)
-        delta, p, test = found.delta, found.p, "paired bootstrap"
-        # Where no item differs the spread is not 0 but unseen: reckon with one that does.
-        unseen = 1 / len(pairs.ids) if pairs.proportion and found.standard_error == 0 else 0.0
-        detectable = detectable_from(found.standard_error + unseen, level)
+        delta, p, test, error = _resampled(pairs, level, seed, resamples)
+        if pairs.proportion and error == 0:  # where no item differs the spread is not 0 but unseen
+            delta, error = clustered_newcombe(pairs.a, pairs.b, pairs.clusters, level=level), 1 / len(pairs.ids)
+        detectable = detectable_from(error, level)
     outcome = outcome_of(delta, detectable, smallest_effect, higher_is_better=a.higher_is_better)
     counted = better_counts(pairs.a, pairs.b, higher_is_better=a.higher_is_better)
     return Comparison(delta, p, p, test, len(pairs.ids), counted, detectable, outcome)
 
 
-def adjust(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """The comparisons of one family with Holm-adjusted p values, in their order.
+def _resampled(pairs: Aligned, level: float, seed: int, resamples: int) -> tuple[Estimate, float, str, float]:
+    """Difference, p value, name of the test and standard error, from resamples or from what they tend to."""
+    if len(set(pairs.clusters) if pairs.clusters else pairs.ids) <= MANY_CLUSTERS:
+        found = paired_bootstrap(pairs.a, pairs.b, cluster=pairs.clusters, level=level, seed=seed, resamples=resamples)
+        return found.delta, found.p, "paired bootstrap", found.standard_error
+    check_settings(resamples, level)
+    difference = pairs.b - pairs.a
+    delta = mean_interval(difference, pairs.clusters, level=level)
+    error = math.sqrt(clustered_variance(difference, cluster_codes(pairs.clusters, difference.size)))
+    p = t_test(delta.value, error, delta.n_clusters - 1)
+    return delta, p, "clustered paired t" if pairs.clusters else "paired t", error
+
+
+def adjust(comparisons: Sequence[Comparison], *, method: Correction = "holm") -> list[Comparison]:
+    """The comparisons of one family with adjusted p values, in their order.
 
     An outcome that the adjusted p value no longer carries (above 1 - level) becomes ``"underpowered"``.
 
     Args:
         comparisons: all that were planned together.
+        method: ``"holm"`` bounds the chance of any false finding, ``"bh"`` the expected share of false ones among the
+            findings, ``"none"`` neither.
 
-    Source: see :func:`tutelage.stats.holm`.
+    Raises:
+        RangeError: an unknown method.
+
+    Source: see :func:`tutelage.stats.holm` and :func:`tutelage.stats.benjamini_hochberg`.
     """
     adjusted: list[Comparison] = []
-    for comparison, p in zip(comparisons, holm([c.p for c in comparisons]), strict=True):
+    for comparison, p in zip(comparisons, corrected([c.p for c in comparisons], method), strict=True):
         lost = comparison.outcome in ("A>B", "B>A") and p > 1 - comparison.delta.level
-        outcome: Outcome = "underpowered" if lost else comparison.outcome
+        outcome: Outcome = "underpowered" if lost and method != "none" else comparison.outcome
         adjusted.append(replace(comparison, p_adjusted=float(p), outcome=outcome))
     return adjusted
 

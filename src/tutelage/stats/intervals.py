@@ -13,9 +13,21 @@ from tutelage.errors import DataError, RangeError
 from tutelage.stats.checks import Labels, cluster_codes, finite_vector, open_unit
 from tutelage.types import Estimate
 
-__all__ = ["clustered_variance", "mean_interval", "normal_quantile", "proportion_interval", "t_quantile"]
+__all__ = [
+    "clustered_variance",
+    "design_effect_of",
+    "mean_interval",
+    "normal_quantile",
+    "normal_tail",
+    "proportion_interval",
+    "share_interval",
+    "t_quantile",
+    "t_tail",
+    "t_test",
+    "wilson_bounds",
+]
 
-ProportionMethod = Literal["wilson", "clopper-pearson"]
+ProportionMethod = Literal["wilson", "clopper-pearson", "jeffreys"]
 
 
 def normal_quantile(probability: float) -> float:
@@ -28,6 +40,25 @@ def t_quantile(probability: float, degrees: int) -> float:
     if degrees < 1:
         return math.copysign(math.inf, probability - 0.5)
     return float(special.stdtrit(degrees, probability))
+
+
+def normal_tail(z: float) -> float:
+    """Chance that a standard normal variable exceeds ``z``."""
+    return float(special.ndtr(-z))
+
+
+def t_tail(t: float, degrees: float) -> float:
+    """Chance that Student's t exceeds ``t``; 1/2 where no degree of freedom is left."""
+    return 0.5 if degrees < 1 else float(special.stdtr(degrees, -t))
+
+
+def t_test(delta: float, standard_error: float, degrees: int) -> float:
+    """Two-sided p value that a mean is 0; where nothing varies 1 for a mean of 0 and 0 for any other."""
+    if degrees < 1 or not math.isfinite(standard_error):
+        return 1.0
+    if standard_error == 0:
+        return 1.0 if delta == 0 else 0.0
+    return min(1.0, 2 * t_tail(abs(delta) / standard_error, degrees))
 
 
 def proportion_interval(
@@ -43,20 +74,22 @@ def proportion_interval(
     Wilson: centre :math:`(p+z^2/2n)/(1+z^2/n)`, half width
     :math:`z/(1+z^2/n)\,\sqrt{p(1-p)/n+z^2/4n^2}`. Clopper-Pearson: the Beta quantiles
     :math:`B(\alpha/2; k, n-k+1)` and :math:`B(1-\alpha/2; k+1, n-k)`, with the end fixed at 0 or 1 where k is 0 or n.
-    With clustered items both use the effective sizes :math:`n/d` and :math:`k/d`.
+    Jeffreys: the quantiles of :math:`B(k+\tfrac12, n-k+\tfrac12)`, with the same ends fixed. With clustered items all
+    use the effective sizes :math:`n/d` and :math:`k/d`.
 
     Args:
         successes: how many, k.
         n: out of how many.
         level: confidence level, in (0, 1).
-        method: Wilson has the nominal coverage on average; Clopper-Pearson at least the nominal one, so it is wider.
+        method: Wilson and Jeffreys have the nominal coverage on average; Clopper-Pearson at least the nominal one, so
+            it is wider.
         design_effect: variance under clustering over variance without, d >= 1.
 
     Raises:
         DataError: n is 0.
         RangeError: successes outside [0, n], a level outside (0, 1), a design effect below 1.
 
-    Source: Wilson 1927; Clopper and Pearson 1934.
+    Source: Wilson 1927; Clopper and Pearson 1934; Brown, Cai and DasGupta 2001 for Jeffreys with fixed ends.
 
     Example:
         >>> e = proportion_interval(8485, 10276)
@@ -75,21 +108,21 @@ def proportion_interval(
     share, size = successes / n, n / design_effect
     tail = (1 - level) / 2
     if method == "wilson":
-        low, high = _wilson(share, size, normal_quantile(1 - tail))
-    elif method == "clopper-pearson":
-        count = share * size
-        low = 0.0 if successes == 0 else float(special.betaincinv(count, size - count + 1, tail))
-        high = 1.0 if successes == n else float(special.betaincinv(count + 1, size - count, 1 - tail))
+        low, high = wilson_bounds(share, size, normal_quantile(1 - tail))
+    elif method in ("clopper-pearson", "jeffreys"):
+        count, more = share * size, 1.0 if method == "clopper-pearson" else 0.5
+        low = 0.0 if successes == 0 else float(special.betaincinv(count + 1 - more, size - count + more, tail))
+        high = 1.0 if successes == n else float(special.betaincinv(count + more, size - count + 1 - more, 1 - tail))
     else:
-        raise RangeError(f"no interval is called {method!r}", hint="use 'wilson' or 'clopper-pearson'")
+        raise RangeError(f"no interval is called {method!r}", hint="use 'wilson', 'clopper-pearson' or 'jeffreys'")
     return Estimate(share, low, high, level, method, int(n), int(n))
 
 
-def _wilson(share: float, n: float, z: float) -> tuple[float, float]:
+def wilson_bounds(share: float, n: float, z: float) -> tuple[float, float]:
+    """Ends of Wilson's interval at the quantile ``z``; exactly 0 or 1 where all are wrong or right, not 1e-17."""
     scale = 1 + z * z / n
     centre = (share + z * z / (2 * n)) / scale
     half = z / scale * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    # At the ends the bound is exactly 0 or 1; say so rather than 1e-17.
     return (0.0 if share == 0 else max(0.0, centre - half)), (1.0 if share == 1 else min(1.0, centre + half))
 
 
@@ -112,6 +145,53 @@ def clustered_variance(x: npt.NDArray[np.float64], codes: npt.NDArray[np.intp]) 
         return math.inf
     sums = np.bincount(codes, weights=x - x.mean(), minlength=clusters)
     return float(clusters / (clusters - 1) * np.square(sums).sum() / x.size**2)
+
+
+def design_effect_of(x: npt.NDArray[np.float64], codes: npt.NDArray[np.intp]) -> float:
+    """How many times larger clusters make the variance of the mean of ``x`` [N]: the clustered over the naive one.
+
+    At least 1, since fewer than 1 is mostly noise; the mean cluster size where nothing varies.
+    """
+    clusters = int(codes.max()) + 1
+    naive = float(x.var(ddof=1)) / x.size if x.size > 1 else 0.0
+    return x.size / clusters if clusters < 2 or naive == 0 else max(1.0, clustered_variance(x, codes) / naive)
+
+
+def share_interval(flags: npt.ArrayLike, cluster: Labels | None = None, *, level: float = 0.95) -> Estimate:
+    """Wilson's interval of the share of True, with the effective size where items come in clusters.
+
+    The effective size is n over the design effect (see :func:`design_effect_of`), and the quantile Student's t with one
+    degree of freedom less than there are clusters, as the design effect is itself estimated.
+
+    Args:
+        flags: true or false for every item [N].
+        cluster: label of the cluster of each [N]; None, or a label of its own for every item: independent.
+        level: confidence level, in (0, 1).
+
+    Raises:
+        DataError: no items.
+        RangeError: a value that is neither 0 nor 1, a level outside (0, 1).
+
+    Source: Wilson 1927; Korn and Graubard 1998 for the effective size with t quantiles.
+
+    Example:
+        >>> share_interval([True, False, True, True]).method
+        'wilson'
+    """
+    open_unit(level, "the level")
+    values = finite_vector(flags, "flags")
+    if not np.isin(values, (0, 1)).all():
+        raise RangeError("a share is of true and false")
+    n, right = values.size, float(values.sum())
+    codes = cluster_codes(cluster, n)
+    clusters = int(codes.max()) + 1
+    if clusters == n:
+        return proportion_interval(right, n, level=level)
+    quantile = t_quantile((1 + level) / 2, clusters - 1)
+    low, high = 0.0, 1.0
+    if math.isfinite(quantile):
+        low, high = wilson_bounds(right / n, n / design_effect_of(values, codes), quantile)
+    return Estimate(right / n, low, high, level, "clustered wilson", n, clusters)
 
 
 def mean_interval(x: npt.ArrayLike, cluster: Labels | None = None, *, level: float = 0.95) -> Estimate:

@@ -166,12 +166,12 @@ class TestAlign:
         one, two = scores([1, math.nan, 3]), scores([1, 2, 3])
         with pytest.raises(NumericalError, match="'i1'"):
             align(one, two)
-        pairs = align(one, two, nan="drop")
+        pairs = align(one, two, missing="drop")
         assert (pairs.ids, pairs.dropped) == (("i0", "i2"), ("i1",))
         with pytest.raises(DataError, match="no item has a score"):
-            align(scores([math.nan]), scores([1.0]), nan="drop")
+            align(scores([math.nan]), scores([1.0]), missing="drop")
         with pytest.raises(NumericalError):
-            align(scores([math.inf]), scores([1.0]), nan="drop")
+            align(scores([math.inf]), scores([1.0]), missing="drop")
 
     def test_scores_of_different_kind(self):
         for more in ({"version": 2}, {"higher_is_better": False}):
