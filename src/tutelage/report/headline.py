@@ -35,6 +35,11 @@ class Headline:
     next_step: str
     cautions: tuple[str, ...] = ()
 
+    @property
+    def kept(self) -> Estimate | None:
+        """The change of general ability: ``lost`` with its sign turned, so that up is better."""
+        return scaled(self.lost, -1)
+
 
 def movement(change: Comparison | None, *, higher_is_better: bool = True) -> Movement:
     """How something moved, by its interval and the power of the test.
@@ -137,9 +142,7 @@ def _loss(loss: Movement, lost: Estimate | None) -> str:
         return f"general ability rose by {_amount(scaled(lost, -1))}"
     if loss == "unmeasured" or lost is None:
         return "general ability was not measured"
-    kept = scaled(lost, -1)
-    assert kept is not None
-    moved = f"{number(kept.value, sign=True)} points {interval(kept)}"
+    moved = f"{number(-lost.value, sign=True)} points {interval(scaled(lost, -1))}"
     largest = f"a loss of up to {number(max(lost.high, 0.0))} is not ruled out"
     if loss == "none":
         return f"no measurable loss of general ability: {moved}, {largest}"
