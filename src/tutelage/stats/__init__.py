@@ -5,30 +5,31 @@ of one question) are not independent; significance at n = 10,000 says nothing ab
 of tests is declared before it is run.
 """
 
+from tutelage.stats.agreement import Agreement, cohen_kappa
 from tutelage.stats.alignment import Aligned, UnmatchedWarning, align
 from tutelage.stats.bootstrap import Bootstrap, paired_bootstrap
 from tutelage.stats.comparison import adjust, compare, estimate
 from tutelage.stats.composite import compare_macro, estimate_macro
 from tutelage.stats.equivalence import Equivalence, non_inferior, tost
-from tutelage.stats.flips import (
-    FlipReport,
-    Flips,
-    GradedFlips,
-    Quadrant,
-    flip_report,
-    negative_flips,
-    self_flips,
-)
+from tutelage.stats.flips import FlipReport, Flips, GradedFlips, Quadrant, flip_report, negative_flips, self_flips
 from tutelage.stats.intervals import mean_interval, proportion_interval, share_interval
+from tutelage.stats.missing import MissingBounds, missing_bounds
 from tutelage.stats.multiplicity import benjamini_hochberg, holm
 from tutelage.stats.paired_proportions import PairedCounts, clustered_newcombe, mcnemar, newcombe
 from tutelage.stats.permutation import SignFlipTest, sign_flip_test
 from tutelage.stats.plan import ComparisonPlan
 from tutelage.stats.power import minimum_detectable_effect, pairs_needed, unpaired_detectable_effect
+from tutelage.stats.prediction import ppi_mean, rogan_gladen
+from tutelage.stats.rank import RankCorrelation, kendall_tau, spearman
+from tutelage.stats.ranking import RankedSystem, rank_table
+from tutelage.stats.reliability import fleiss_kappa, krippendorff_alpha
 from tutelage.stats.simulation import PowerAt, mcnemar_power, simulated_power
+from tutelage.stats.two_level import TwoLevel, two_level_bootstrap
+from tutelage.stats.unpaired import UnpairedTest, unpaired_z
 from tutelage.stats.verdict import ClaimVerdict, verdict
 
 __all__ = [
+    "Agreement",
     "Aligned",
     "Bootstrap",
     "ClaimVerdict",
@@ -37,36 +38,52 @@ __all__ = [
     "FlipReport",
     "Flips",
     "GradedFlips",
+    "MissingBounds",
     "PairedCounts",
     "PowerAt",
     "Quadrant",
+    "RankCorrelation",
+    "RankedSystem",
     "SignFlipTest",
+    "TwoLevel",
     "UnmatchedWarning",
+    "UnpairedTest",
     "adjust",
     "align",
     "benjamini_hochberg",
     "clustered_newcombe",
+    "cohen_kappa",
     "compare",
     "compare_macro",
     "estimate",
     "estimate_macro",
+    "fleiss_kappa",
     "flip_report",
     "holm",
+    "kendall_tau",
+    "krippendorff_alpha",
     "mcnemar",
     "mcnemar_power",
     "mean_interval",
     "minimum_detectable_effect",
+    "missing_bounds",
     "negative_flips",
     "newcombe",
     "non_inferior",
     "paired_bootstrap",
     "pairs_needed",
+    "ppi_mean",
     "proportion_interval",
+    "rank_table",
+    "rogan_gladen",
     "self_flips",
     "share_interval",
     "sign_flip_test",
     "simulated_power",
+    "spearman",
     "tost",
+    "two_level_bootstrap",
     "unpaired_detectable_effect",
+    "unpaired_z",
     "verdict",
 ]

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tutelage.errors import DataError, NumericalError, RangeError
-from tutelage.types import Scores
+from tutelage.types import FloatArray, Scores
 
 __all__ = ["Aligned", "Missing", "Scale", "UnmatchedWarning", "align", "scale_of"]
 
@@ -95,7 +95,8 @@ def align(a: Scores, b: Scores, *, missing: Missing = "raise", scale: Scale | No
     left, right = a.values[rows_a].astype(np.float64), b.values[rows_b].astype(np.float64)
     clusters = _clusters(a, b, rows_a, rows_b, ids)
     gaps = _gaps(ids, left, right, a.metric, missing)
-    dropped, filled = (), ()
+    dropped: tuple[str, ...] = ()
+    filled: tuple[str, ...] = ()
     if gaps.any() and missing == "worst":
         worst = scale_of((left, right), scale)[0 if a.higher_is_better else 1]
         filled = _at(ids, np.flatnonzero(gaps))
@@ -114,7 +115,7 @@ def align(a: Scores, b: Scores, *, missing: Missing = "raise", scale: Scale | No
     return Aligned(ids, left, right, clusters, only_a, only_b, dropped, filled)
 
 
-def scale_of(sides: Sequence[Floats], scale: Scale | None) -> Scale:
+def scale_of(sides: Sequence[FloatArray], scale: Scale | None) -> Scale:
     """The given scale, or 0 to 1 where every score that is there is 0 or 1.
 
     Raises:

@@ -187,10 +187,10 @@ def _of_shares(a: Floats, b: Floats, codes: npt.NDArray[np.intp], level: float) 
     delta = clustered_newcombe(a, b, codes, level=level)
     if clusters < 2:
         return _Difference(delta, lambda line: (0.5, 0.5), math.inf)
-    effect = design_effect_of(b - a, codes)
+    effect, varies = design_effect_of(b - a, codes), bool(np.ptp(b - a) > 0)
 
     def tail(quantile: float) -> float:
-        return normal_tail(quantile) if clusters == counts.n else t_tail(quantile, clusters - 1)
+        return normal_tail(quantile) if clusters == counts.n or not varies else t_tail(quantile, clusters - 1)
 
     def against(line: float) -> tuple[float, float]:
         """The quantile at which the end of the interval meets the line gives the p value."""

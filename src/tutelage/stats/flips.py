@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -15,7 +15,7 @@ from tutelage.stats.alignment import Aligned, align
 from tutelage.stats.checks import cluster_codes
 from tutelage.stats.intervals import mean_interval, proportion_interval, share_interval
 from tutelage.stats.paired_proportions import PairedCounts, mcnemar
-from tutelage.stats.resampling import check_settings, resampled_cells, tails
+from tutelage.stats.resampling import bootstrap_interval, check_settings, resampled_cells
 from tutelage.types import Estimate, Scores
 
 __all__ = ["FlipReport", "Flips", "GradedFlips", "Quadrant", "flip_report", "negative_flips", "self_flips"]
@@ -23,7 +23,6 @@ __all__ = ["FlipReport", "Flips", "GradedFlips", "Quadrant", "flip_report", "neg
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 _CELLS = ("neither", "only_new", "only_old", "both")  # 2 * (old right) + (new right)
-_TOLERATED_UNDEFINED = 0.05
 
 
 @dataclass(frozen=True)
@@ -363,18 +362,11 @@ def _relative(
         return None
     rate = float((before & ~after).mean())
     value = rate / expected
-    if clusters < 2:
-        return Estimate(value, 0.0, math.inf, level, "expanded bootstrap of clusters", n, clusters, seed)
     drawn = resampled_cells(2 * before.astype(np.intp) + after, 4, codes, resamples, np.random.default_rng(seed))
-    totals = drawn.sum(axis=1)
     unrelated = (drawn[:, 2] + drawn[:, 3]) * (drawn[:, 0] + drawn[:, 2])
-    defined = unrelated > 0
-    if defined.mean() < 1 - _TOLERATED_UNDEFINED:
-        undefined["relative"] = "too few items are right before or wrong after for an interval"
-        return None
-    ratios = drawn[defined, 2] * totals[defined] / unrelated[defined]
-    low, high = (max(0.0, float(q)) for q in np.quantile(ratios, tails(clusters, level)))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = np.where(unrelated > 0, drawn[:, 2] * drawn.sum(axis=1) / unrelated, np.nan)
+    found = bootstrap_interval(ratios, Estimate(value, 0.0, math.inf, level, "", n, clusters, seed))
     if rate == 0:  # no flip seen is not none possible: the upper end is that of the rate
-        high = proportion_interval(0, clusters, level=level).high / expected
-    name = f"expanded bootstrap of {'items' if codes is None else 'clusters'}"
-    return Estimate(value, low, high, level, name, n, clusters, seed)
+        found = replace(found, high=proportion_interval(0, clusters, level=level).high / expected)
+    return found

@@ -161,7 +161,8 @@ def share_interval(flags: npt.ArrayLike, cluster: Labels | None = None, *, level
     """Wilson's interval of the share of True, with the effective size where items come in clusters.
 
     The effective size is n over the design effect (see :func:`design_effect_of`), and the quantile Student's t with one
-    degree of freedom less than there are clusters, as the design effect is itself estimated.
+    degree of freedom less than there are clusters, as the design effect is itself estimated. Where all flags are equal
+    it is not: the clusters then count as that many independent items.
 
     Args:
         flags: true or false for every item [N].
@@ -187,9 +188,10 @@ def share_interval(flags: npt.ArrayLike, cluster: Labels | None = None, *, level
     clusters = int(codes.max()) + 1
     if clusters == n:
         return proportion_interval(right, n, level=level)
-    quantile = t_quantile((1 + level) / 2, clusters - 1)
     low, high = 0.0, 1.0
-    if math.isfinite(quantile):
+    if clusters > 1:
+        tail = (1 + level) / 2
+        quantile = t_quantile(tail, clusters - 1) if 0 < right < n else normal_quantile(tail)
         low, high = wilson_bounds(right / n, n / design_effect_of(values, codes), quantile)
     return Estimate(right / n, low, high, level, "clustered wilson", n, clusters)
 

@@ -128,7 +128,8 @@ def clustered_newcombe(a: npt.ArrayLike, b: npt.ArrayLike, cluster: Labels | Non
     """Newcombe's interval of p_b - p_a on the effective number of pairs, for 0/1 scores in clusters.
 
     The paired table is divided by the design effect of the differences, and the quantile is Student's t with one degree
-    of freedom less than there are clusters. Unlike a bootstrap it has a width where no item differs.
+    of freedom less than there are clusters. Unlike a bootstrap it has a width where no item differs: the clusters then
+    count as that many independent pairs.
 
     Args:
         a: 0/1 scores of the first system [N].
@@ -157,7 +158,8 @@ def clustered_newcombe(a: npt.ArrayLike, b: npt.ArrayLike, cluster: Labels | Non
     low, high = -1.0, 1.0
     if clusters > 1:
         difference = finite_vector(b, "b") - finite_vector(a, "a")
-        quantile = t_quantile((1 + level) / 2, clusters - 1)
+        tail = (1 + level) / 2
+        quantile = t_quantile(tail, clusters - 1) if np.ptp(difference) > 0 else normal_quantile(tail)
         low, high = square_and_add(counts, quantile, design_effect_of(difference, codes))
     return Estimate(_difference(counts), low, high, level, "clustered newcombe", counts.n, clusters)
 

@@ -95,7 +95,7 @@ def pairs_needed(
 
     Example:
         >>> pairs_needed(0.05, discordant_share=0.2)
-        625
+        626
     """
     if not (effect > 0 and math.isfinite(effect)) or (discordant_share is not None and effect > 1):
         raise RangeError(f"no number of pairs is asked for by an effect of {effect}", hint="give one above 0")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -12,11 +13,14 @@ from scipy import special
 from tutelage.errors import RangeError
 from tutelage.stats.checks import open_unit
 from tutelage.stats.intervals import t_quantile
+from tutelage.types import Estimate
 
 __all__ = [
     "MANY_CLUSTERS",
     "IntervalMethod",
+    "bootstrap_interval",
     "check_settings",
+    "cluster_table",
     "in_the_limit",
     "resampled_cells",
     "resampled_totals",
@@ -35,6 +39,7 @@ have errors of the same order, 1/sqrt(C), so nothing is lost; the tests hold the
 _FEW_KINDS = 64  # up to so many distinct clusters, draw how often each occurs instead of which
 _DRAWS_AT_ONCE = 131_072  # cluster draws held at a time: they fit a processor's cache
 _PROBE = 1_000
+_TOLERATED_UNDEFINED = 0.05
 
 
 def check_settings(resamples: int, level: float, method: str = "expanded") -> None:
@@ -63,6 +68,32 @@ def tails(clusters: int, level: float, method: IntervalMethod = "expanded") -> t
     if method == "expanded":
         tail = float(special.ndtr(-math.sqrt(clusters / (clusters - 1)) * t_quantile(1 - tail, clusters - 1)))
     return tail, 1 - tail
+
+
+def cluster_table(columns: Floats, codes: npt.NDArray[np.intp] | None) -> Floats:
+    """What each cluster adds to each total [C, K], from what each item adds [N, K]; None: every item is a cluster."""
+    if codes is None:
+        return columns
+    clusters = int(codes.max()) + 1
+    return np.stack([np.bincount(codes, weights=column, minlength=clusters) for column in columns.T], axis=1)
+
+
+def bootstrap_interval(drawn: Floats, widest: Estimate) -> Estimate:
+    """The expanded percentile interval of a statistic from its values in all resamples.
+
+    Args:
+        drawn: the statistic in each resample [B]; NaN where it is not defined there.
+        widest: the statistic on the data with the widest possible interval, which stays where resamples cannot narrow
+            it: with a single cluster, or when more than 5 % of them leave the statistic undefined.
+    """
+    name = f"expanded bootstrap of {'items' if widest.n == widest.n_clusters else 'clusters'}"
+    if widest.n_clusters < 2:
+        return replace(widest, method=f"{name}: only one")
+    defined = drawn[~np.isnan(drawn)]
+    if defined.size < (1 - _TOLERATED_UNDEFINED) * drawn.size:
+        return replace(widest, method=f"{name}: too few for an interval")
+    low, high = np.quantile(defined, tails(widest.n_clusters, widest.level))
+    return replace(widest, low=float(low), high=float(high), method=name)
 
 
 def in_the_limit(table: Floats) -> bool:
