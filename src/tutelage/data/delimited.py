@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,13 @@ from tutelage.errors import DataError
 __all__ = ["delimited_records"]
 
 
-def delimited_records(path: Path, separator: str | None) -> Iterator[Record]:
+def delimited_records(path: Path, separator: str | None, *, json_cells: bool = True) -> Iterator[Record]:
     """Every row of a file with a header line, with the line on which it begins.
 
     Args:
         path: the file.
         separator: what stands between fields; None takes the most frequent of ``, ; |`` and tab in the header.
+        json_cells: whether cells that are JSON lists of objects or texts are read as such.
 
     Raises:
         DataError: the header is not valid, or names a column twice.
@@ -33,12 +34,12 @@ def delimited_records(path: Path, separator: str | None) -> Iterator[Record]:
         stream.seek(0)
         limit = csv.field_size_limit(1 << 26)
         try:
-            yield from _table(csv.reader(stream, delimiter=separator, strict=True), path)
+            yield from _table(csv.reader(stream, delimiter=separator, strict=True), path, _cell if json_cells else str)
         finally:
             csv.field_size_limit(limit)
 
 
-def _table(reader: Any, path: Path) -> Iterator[Record]:
+def _table(reader: Any, path: Path, read_cell: Callable[[str], Any]) -> Iterator[Record]:
     try:
         names = [name.strip() for name in next(reader)]
     except csv.Error as error:
@@ -61,7 +62,7 @@ def _table(reader: Any, path: Path) -> Iterator[Record]:
             problem = ("wrong_fields", f"{len(cells)} fields where the header has {len(names)}")
             yield Record(line, None, problem, os.fsdecode(",".join(cells)[:2_000].encode("utf-8", "surrogateescape")))
             continue
-        yield Record(line, {name: _cell(text) for name, text in zip(names, cells, strict=True)})
+        yield Record(line, {name: read_cell(text) for name, text in zip(names, cells, strict=True)})
 
 
 def _csv_problem(error: str, first: int, last: int) -> tuple[str, str]:

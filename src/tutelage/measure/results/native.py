@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tutelage.errors import DataError
-from tutelage.io import read_jsonl, write_jsonl
+from tutelage.io import Line, read_jsonl, write_jsonl
+from tutelage.measure.results.cells import shown
+from tutelage.measure.results.columns import TEXTS, Columns
 from tutelage.measure.results.table import MetricFacts, TaskResults
 
 __all__ = ["FORMAT", "is_native", "read_native", "write_native"]
 
 FORMAT = "tutelage-results"
 _VERSION = 1
-_TEXTS = {
-    "prompt": "prompts",
-    "target": "targets",
-    "output": "outputs",
-    "choice": "choices",
-    "cluster": "clusters",
-    "asked": "asked",
-}
+_FACTS = {"higher_is_better": (bool,), "unit": (str,), "version": (int,), "baseline": (float, int, type(None))}
+_AGAIN = "measure again, or copy the file again"
 
 
 def write_native(path: Path, results: TaskResults, system: Mapping[str, Any] | None = None) -> None:
@@ -52,7 +46,7 @@ def _lines(results: TaskResults, system: Mapping[str, Any]) -> Iterator[dict[str
         "items": len(results.ids),
         "system": system,
     }
-    columns = {key: getattr(results, column) for key, column in _TEXTS.items()}
+    columns = {key: getattr(results, column) for key, column in TEXTS.items()}
     present = {key: column for key, column in columns.items() if column is not None}
     for i, item in enumerate(results.ids):
         scores = {name: float(values[i]) for name, values in results.values.items()}
@@ -78,92 +72,97 @@ def read_native(path: Path) -> tuple[TaskResults, dict[str, Any]]:
         DataError: the file is not whole or not of this format; file and line are named.
     """
     lines = read_jsonl(path)
-    head = _value(next(lines, None), path, 1)
-    if not is_native(head):
-        raise DataError("this is not a result file of Tutelage", where=f"{path}:1", hint="its first line is a header")
-    if head.get("version") != _VERSION:
+    head = _value(next(lines, None), path)
+    metrics = _checked_head(head, path)
+    items = Columns(head["task"])
+    texts: tuple[str, ...] | None = None
+    for line in lines:
+        where = f"{path}:{line.number}"
+        row = _checked_row(_value(line, path), metrics, where)
+        found = tuple(key for key in TEXTS if key in row)
+        if texts is not None and found != texts:
+            odd = next(key for key in TEXTS if (key in found) != (key in texts))
+            unlike = f"{'has' if odd in found else 'has no'} {odd}, unlike the items before it"
+            raise DataError(f"item {shown(row['id'])} {unlike}", where=where, hint=_AGAIN)
+        texts = found
+        _add(items, row, found, where)
+    if len(items.rows) != head.get("items"):
         raise DataError(
-            f"result files of version {head.get('version')!r} are not known here",
-            where=f"{path}:1",
-            hint="update Tutelage",
-        )
-    metrics = _metrics(head, path)
-    rows = [_row(_value(line, path, line.number), metrics, f"{path}:{line.number}") for line in lines]
-    if len(rows) != head.get("items"):
-        raise DataError(
-            f"the file ends early: its header promises {head.get('items')} items, it holds {len(rows)}",
+            f"the file ends early: its header promises {shown(head.get('items'))} items, it holds {len(items.rows)}",
             where=str(path),
-            hint="measure again, or copy the file again",
+            hint=_AGAIN,
         )
-    return _table(head, metrics, rows, path), dict(head.get("system") or {})
+    return items.table(metrics, str(head.get("task_version") or "")), dict(head.get("system") or {})
 
 
-def _value(line: Any, path: Path, number: int) -> Any:
+def _add(items: Columns, row: Mapping[str, Any], texts: Iterable[str], where: str) -> None:
+    item = row["id"]
+    items.add(item, {key: row[key] for key in texts}, where, row.get("groups"))
+    try:
+        for name, score in row["scores"].items():
+            items.score(item, name, score)
+    except OverflowError as error:
+        raise DataError(f"the score {name} of item {shown(item)} is too large", where=where, hint=_AGAIN) from error
+    if "missing" in row:
+        items.without(item, row["missing"])
+
+
+def _value(line: Line | None, path: Path) -> Any:
     if line is None:
-        raise DataError("the file is empty", where=str(path))
+        raise DataError("the file is empty", where=str(path), hint=_AGAIN)
     if line.error is not None:
-        raise DataError(line.error, where=f"{path}:{number}", hint="measure again, or copy the file again")
+        raise DataError(line.error, where=f"{path}:{line.number}", hint=_AGAIN)
     return line.value
 
 
-def _metrics(head: Mapping[str, Any], path: Path) -> dict[str, MetricFacts]:
+def _checked_head(head: Any, path: Path) -> dict[str, MetricFacts]:
     where = f"{path}:1"
+    if not is_native(head):
+        raise DataError("this is not a result file of Tutelage", where=where, hint="its first line is a header")
+    if head.get("version") != _VERSION:
+        raise DataError(
+            f"result files of version {shown(head.get('version'))} are not known here",
+            where=where,
+            hint="update Tutelage",
+        )
     declared = head.get("metrics")
     if not isinstance(head.get("task"), str) or not isinstance(declared, dict) or not declared:
-        raise DataError("the header must name the task and its metrics", where=where)
-    try:
-        return {str(name): MetricFacts(**facts) for name, facts in declared.items()}
-    except TypeError as error:
-        raise DataError("the header describes a metric in a way that is not known here", where=where) from error
+        raise DataError("the header must name the task and its metrics", where=where, hint=_AGAIN)
+    if not isinstance(head.get("system") or {}, dict):
+        raise DataError("the header's system must be an object", where=where, hint=_AGAIN)
+    return {name: _facts(name, facts, where) for name, facts in declared.items()}
 
 
-def _row(value: Any, metrics: Mapping[str, MetricFacts], where: str) -> dict[str, Any]:
+def _facts(name: str, declared: Any, where: str) -> MetricFacts:
+    if not isinstance(declared, dict) or declared.keys() - _FACTS.keys():
+        raise DataError(f"the header describes {shown(name)} in a way that is not known here", where=where, hint=_AGAIN)
+    wrong = [key for key, value in declared.items() if type(value) not in _FACTS[key]]
+    if wrong:
+        raise DataError(f"{wrong[0]} of {shown(name)} is {shown(declared[wrong[0]])}", where=where, hint=_AGAIN)
+    return MetricFacts(**declared)
+
+
+def _checked_row(value: Any, metrics: Mapping[str, MetricFacts], where: str) -> dict[str, Any]:
     if not isinstance(value, dict) or not isinstance(value.get("id"), str) or not isinstance(value.get("scores"), dict):
-        raise DataError("an item needs an id (text) and scores", where=where)
-    if set(value["scores"]) != set(metrics):
+        raise DataError("an item needs an id (text) and scores", where=where, hint=_AGAIN)
+    item, scores = value["id"], value["scores"]
+    if scores.keys() != metrics.keys():
         raise DataError(
-            f"item {value['id']!r} has scores for {sorted(value['scores'])}, the header has {sorted(metrics)}",
+            f"item {shown(item)} has scores for {sorted(scores)}, the header has {sorted(metrics)}",
             where=where,
+            hint=_AGAIN,
         )
-    for name, score in value["scores"].items():
-        if score is not None and (isinstance(score, bool) or not isinstance(score, int | float)):
-            raise DataError(f"the score {name} of item {value['id']!r} is {score!r}, not a number", where=where)
-    for key in _TEXTS:
-        if key in value and not isinstance(value[key], str):
-            raise DataError(f"the {key} of item {value['id']!r} is not text", where=where)
+    for name, score in scores.items():
+        if not (score is None or type(score) is float or type(score) is int):
+            raise DataError(
+                f"the score {name} of item {shown(item)} is {shown(score)}, not a number",
+                where=where,
+                hint="write a number, or null where there is none",
+            )
+    for key in (*TEXTS, "missing"):
+        if not isinstance(value.get(key, ""), str):
+            raise DataError(f"the {key} of item {shown(item)} is not text", where=where, hint=_AGAIN)
     groups = value.get("groups", {})
     if not isinstance(groups, dict) or not all(isinstance(label, str) for label in groups.values()):
-        raise DataError(f"the groups of item {value['id']!r} must map names to labels", where=where)
+        raise DataError(f"the groups of item {shown(item)} must map names to labels", where=where, hint=_AGAIN)
     return value
-
-
-def _table(
-    head: Mapping[str, Any], metrics: Mapping[str, MetricFacts], rows: list[dict[str, Any]], path: Path
-) -> TaskResults:
-    def column(key: str) -> tuple[str, ...] | None:
-        present = [row for row in rows if key in row]
-        if present and len(present) != len(rows):
-            without = next(row["id"] for row in rows if key not in row)
-            raise DataError(f"item {without!r} has no {key}, others have one", where=str(path))
-        return tuple(row[key] for row in rows) if present else None
-
-    names = {name for row in rows for name in row.get("groups", {})}
-    groups = {name: tuple(row.get("groups", {}).get(name, "") for row in rows) for name in sorted(names)}
-    values = {
-        name: np.array([math.nan if row["scores"][name] is None else row["scores"][name] for row in rows], dtype=float)
-        for name in metrics
-    }
-    texts = {column_name: column(key) for key, column_name in _TEXTS.items()}
-    try:
-        return TaskResults(
-            task=str(head["task"]),
-            ids=tuple(row["id"] for row in rows),
-            values=values,
-            metrics=metrics,
-            version=str(head.get("task_version") or ""),
-            groups=groups,
-            missing={row["id"]: str(row["missing"]) for row in rows if row.get("missing")},
-            **texts,
-        )
-    except DataError as error:
-        raise DataError(error.what, where=f"{path}, {error.where}") from error
