@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from tutelage import __version__
-from tutelage.cli import assets, doctor, papers, refine, resume, tune
+from tutelage.cli import assets, doctor, measure, papers, refine, resume, tune
 from tutelage.cli.failure import show
 
 __all__ = ["app", "main"]
@@ -44,6 +44,7 @@ def _root(
 app.command("tune")(tune.tune)
 app.command("resume")(resume.resume)
 app.command("refine")(refine.refine)
+app.command("measure")(measure.measure)
 app.command("doctor")(doctor.doctor)
 app.add_typer(assets.app, name="assets")
 app.add_typer(papers.app, name="papers")

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import numpy as np
 from rich.console import Console
 
+from tutelage.errors import DataError, Interrupted
 from tutelage.io import write_json
 from tutelage.io.documents import read_json
 from tutelage.jobs.run_folder import RunFolder
 from tutelage.jobs.tune_config import MeasureConfig
-from tutelage.measure import domain, retention
+from tutelage.measure import Task, domain_task, retention
+from tutelage.measure.results import read_native, write_native
+from tutelage.measure.results.table import TaskResults
 from tutelage.types import Engine, Row, Scores
 
 __all__ = ["Measurement", "Measuring"]
@@ -38,7 +38,8 @@ class Measurement:
 class Measuring:
     """Measures models of one run; what is measured once is never measured again.
 
-    Each probe's scores are one file, ``measure/<model>/<probe>.json``, written as soon as they are there.
+    Each task's results are one file, ``measure/MODEL/TASK.jsonl``, written as soon as they are there, in the format
+    that ``tutelage compare`` reads.
     """
 
     folder: RunFolder
@@ -48,28 +49,41 @@ class Measuring:
     should_stop: Callable[[], bool]
 
     def __call__(self, name: str, engine: Engine) -> Measurement:
-        """Measure ``engine`` under ``name``; the first one measured gives the replies the others are held to."""
-        found = {DOMAIN: self._kept(name, DOMAIN) or self._domain(name, engine)}
+        """Measure ``engine`` under ``name``; the first one measured gives the replies the others are held to.
+
+        Raises:
+            DataError: the run was measured by an older version of Tutelage.
+            Interrupted: the user asked to stop; every finished task is kept.
+        """
+        domain = self._results(name, DOMAIN, engine, self._domain_task)
+        found = {DOMAIN: domain.scores(next(iter(domain.values)))}
         if self.config.retention != "off":
-            found |= self._retention(name, engine)
+            for probe in retention.suite(self.config.retention, base=self._base_replies(engine)):
+                found[probe.name] = self._results(name, probe.name, engine, probe.task, probe.title).only()
         return Measurement(found)
 
-    def _domain(self, name: str, engine: Engine) -> Scores:
-        with self.console.status("  domain"):
-            scores = domain(engine, self.rows, self.config.metric, max_new_tokens=self.config.max_new_tokens)
-        return self._keep(name, DOMAIN, scores)
+    def _domain_task(self) -> Task:
+        return domain_task(self.rows, self.config.metric, max_new_tokens=self.config.max_new_tokens)
 
-    def _retention(self, name: str, engine: Engine) -> dict[str, Scores]:
-        base = self._base_replies(engine)
-        probes = [probe.name for probe in retention.suite(self.config.retention, base=base)]
-        done = {probe: kept for probe in probes if (kept := self._kept(name, probe)) is not None}
-        with self.console.status("  general abilities") as status:
-
-            def report(probe: retention.Probe, scores: Scores) -> None:
-                self._keep(name, probe.name, scores)
-                status.update(f"  general abilities: {probe.title} done")
-
-            return retention.run(engine, self.config.retention, base=base, done=done, on_done=report)
+    def _results(
+        self, name: str, task: str, engine: Engine, make: Callable[[], Task], title: str = "the domain test set"
+    ) -> TaskResults:
+        """The results of a task: read if they are there, else measured and kept."""
+        file = self.folder.path("measure", name, f"{task}.jsonl")
+        if file.is_file():
+            return read_native(file)[0]
+        if file.with_suffix(".json").is_file():
+            raise DataError(
+                "the run was measured by an older version of Tutelage, without prompts and choices",
+                where=str(file.with_suffix(".json")),
+                hint="start a new run",
+            )
+        if self.should_stop():
+            raise Interrupted("stopped as asked; everything needed to continue is saved", where=str(self.folder.root))
+        with self.console.status(f"  measuring {title.lower()}"):
+            results = make().measure(engine)
+        write_native(file, results, {"name": name, "run": self.folder.facts["id"], "source": "tutelage tune"})
+        return results
 
     def _base_replies(self, engine: Engine) -> retention.BaseReplies:
         """The base's own replies to general prompts; made by the first model measured, which is the base."""
@@ -79,40 +93,3 @@ class Measuring:
                 made = retention.base_replies(engine, retention.size_of(self.config.retention))
             write_json(file, made.to_dict())
         return retention.BaseReplies.from_dict(read_json(file))
-
-    def _file(self, name: str, probe: str) -> Path:
-        return self.folder.path("measure", name, f"{probe}.json")
-
-    def _kept(self, name: str, probe: str) -> Scores | None:
-        file = self._file(name, probe)
-        return scores_from(read_json(file)) if file.is_file() else None
-
-    def _keep(self, name: str, probe: str, scores: Scores) -> Scores:
-        write_json(self._file(name, probe), scores_to(scores))
-        return scores
-
-
-def scores_to(scores: Scores) -> dict[str, Any]:
-    """``scores`` as JSON."""
-    return {
-        "metric": scores.metric,
-        "version": scores.version,
-        "higher_is_better": scores.higher_is_better,
-        "ids": list(scores.ids),
-        "values": [float(v) for v in scores.values],
-        "clusters": None if scores.clusters is None else list(scores.clusters),
-        "outputs": None if scores.outputs is None else list(scores.outputs),
-    }
-
-
-def scores_from(value: Mapping[str, Any]) -> Scores:
-    """Scores from :func:`scores_to`."""
-    return Scores(
-        metric=value["metric"],
-        ids=tuple(value["ids"]),
-        values=np.array(value["values"], dtype=np.float64),
-        clusters=None if value["clusters"] is None else tuple(value["clusters"]),
-        outputs=None if value["outputs"] is None else tuple(value["outputs"]),
-        higher_is_better=value["higher_is_better"],
-        version=value["version"],
-    )

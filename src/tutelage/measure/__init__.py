@@ -1,6 +1,23 @@
-"""Behaviour in, one value per item out: the domain test set and what of the general abilities is kept."""
+"""Behaviour in, one value per item out: suites of tasks, the domain test set, what of the general abilities is kept."""
 
 from tutelage.measure import retention
-from tutelage.measure.task import METRICS, MetricName, choose_metric, domain
+from tutelage.measure.asking import Choosing, Item, Predicting, Speaking
+from tutelage.measure.suite import Suite, Task
+from tutelage.measure.suites import open_suite
+from tutelage.measure.task import METRICS, MetricName, choose_metric, domain, domain_task
 
-__all__ = ["METRICS", "MetricName", "choose_metric", "domain", "retention"]
+__all__ = [
+    "METRICS",
+    "Choosing",
+    "Item",
+    "MetricName",
+    "Predicting",
+    "Speaking",
+    "Suite",
+    "Task",
+    "choose_metric",
+    "domain",
+    "domain_task",
+    "open_suite",
+    "retention",
+]

@@ -10,10 +10,25 @@ import numpy as np
 
 from tutelage import verify
 from tutelage.errors import DataError, RangeError
+from tutelage.measure.asking import Item, Speaking
+from tutelage.measure.results.table import MetricFacts
+from tutelage.measure.suite import Task
 from tutelage.types import Completion, Engine, FloatArray, Row, Sampling, Scores, Verifier
+from tutelage.verify.answers import named_choices, normalised_answer
 from tutelage.verify.numbers import numbers
 
-__all__ = ["METRICS", "Embedder", "MetricName", "choose_metric", "domain", "reference_of", "without_quotes"]
+__all__ = [
+    "METRICS",
+    "Embedder",
+    "MetricName",
+    "choose_metric",
+    "cosines",
+    "domain",
+    "domain_task",
+    "named_option",
+    "reference_of",
+    "without_quotes",
+]
 
 MetricName = Literal["choice", "short_answer", "number", "free_text"]
 METRICS: tuple[MetricName, ...] = get_args(MetricName)
@@ -78,16 +93,14 @@ def _is_choice(row: Row, answer: str) -> bool:
     return len(choices) > 1 and any(c.strip().casefold() == answer.strip().casefold() for c in choices)
 
 
-def domain(
-    engine: Engine,
+def domain_task(
     rows: Sequence[Row],
     metric: str = "auto",
     *,
     max_new_tokens: int | None = None,
     encoder: Embedder | None = None,
-    seed: int = 0,
-) -> Scores:
-    """One value for each test row: how good the model's own (greedy) answer is.
+) -> Task:
+    """The domain test set as a task: how good the model's own (greedy) answer to each row is.
 
     ``choice``: 1 if the text names the right choice and no other. A text that names several is wrong even if the last
     is right: taking one of them would reward reciting the list, and which one is meant would be our guess. What the
@@ -97,20 +110,17 @@ def domain(
     verifier of :mod:`tutelage.verify`.
 
     Args:
-        engine: the model.
         rows: the test set, with unique ids.
         metric: one of :data:`METRICS`, a verifier's name, or ``"auto"`` for :func:`choose_metric`.
         max_new_tokens: cap on an answer; None gives 64 for choices and short answers, 192 for numbers, 256 for text.
         encoder: for ``free_text``; None loads the embedded one.
-        seed: passed on to the engine; greedy answers do not depend on it.
 
     Returns:
-        Scores named ``domain/METRIC`` with the answers as outputs and the rows' groups as clusters.
+        A task named ``domain`` with one metric, and the rows' groups as clusters.
 
     Raises:
         DataError: no rows, one without a gold answer, or without choices where they are needed.
         RegistryError: no such metric.
-        AssetMissing: the encoder is not installed.
 
     Source: own derivation.
     """
@@ -119,25 +129,71 @@ def domain(
     name = choose_metric(rows) if metric == "auto" else metric
     if not rows:
         raise DataError("no rows to measure")
-    references = [reference_of(row) for row in rows]
-    judges = [] if name == "free_text" else [_verifier(name, row) for row in rows]
+    grouped = all(row.get("group") is not None for row in rows)
+    items = tuple(_item(row, grouped) for row in rows)
+    judges = {} if name == "free_text" else {row["id"]: _verifier(name, row) for row in rows}
+
+    def judge(items: Sequence[Item], said: Sequence[Completion]) -> dict[str, FloatArray]:
+        texts = [one.text for one in said]
+        if name == "free_text":
+            return {name: cosines(texts, [item.target for item in items], encoder)}
+        judged = [judges[i.id](i.chat, _shown(name, i, t), i.target).score for i, t in zip(items, texts, strict=True)]
+        return {name: np.array(judged, dtype=np.float64)}
+
     sampling = Sampling(max_new_tokens=max_new_tokens or _CAPS.get(name, 256), temperature=0.0)
-    completions = engine.generate([row["prompt"] for row in rows], sampling=sampling, seed=seed)
-    texts = [_only(found) for found in completions]
-    if name == "free_text":
-        values = _cosines(texts, references, encoder)
-    else:
-        judged = zip(judges, rows, texts, references, strict=True)
-        values = np.array([j(r["prompt"], _shown(name, r, t), a).score for j, r, t, a in judged], dtype=np.float64)
-    groups = [row.get("group") for row in rows]
-    return Scores(
-        metric=f"domain/{name}",
-        ids=tuple(row["id"] for row in rows),
-        values=values,
-        clusters=tuple(str(g) for g in groups) if None not in groups else None,
-        outputs=tuple(texts),
-        version=VERSION,
+    unit = "cosine" if name == "free_text" else "share right"
+    method = Speaking(
+        sampling,
+        {name: MetricFacts(unit=unit, version=VERSION)},
+        judge,
+        taken=(lambda item, text: named_option(_shown(name, item, text), item.choices)) if name == "choice" else None,
     )
+    return Task("domain", items, method, str(VERSION))
+
+
+def domain(
+    engine: Engine,
+    rows: Sequence[Row],
+    metric: str = "auto",
+    *,
+    max_new_tokens: int | None = None,
+    encoder: Embedder | None = None,
+    seed: int = 0,
+) -> Scores:
+    """One value for each test row, named ``domain/METRIC``; see :func:`domain_task`.
+
+    Args:
+        engine: the model.
+        rows: see :func:`domain_task`, as the rest.
+        metric: which metric.
+        max_new_tokens: cap on an answer.
+        encoder: for ``free_text``.
+        seed: passed on to the engine; greedy answers do not depend on it.
+
+    Raises:
+        DataError, RegistryError: see :func:`domain_task`.
+        AssetMissing: the encoder is not installed.
+    """
+    found = domain_task(rows, metric, max_new_tokens=max_new_tokens, encoder=encoder).measure(engine, seed=seed)
+    return found.scores(next(iter(found.values)))
+
+
+def _item(row: Row, grouped: bool) -> Item:
+    choices = tuple(row.get("choices") or ())
+    cluster = str(row["group"]) if grouped else None
+    return Item(row["id"], tuple(row["prompt"]), reference_of(row), choices, cluster=cluster)
+
+
+def named_option(text: str, choices: Sequence[str]) -> str:
+    """The one choice that a text names, or nothing.
+
+    Example:
+        >>> [named_option(text, ["caring", "handling"]) for text in ("It is handling.", "caring or handling")]
+        ['handling', '']
+    """
+    options = {normalised_answer(choice): choice for choice in choices}
+    named = named_choices(text, list(options))
+    return options[next(iter(named))] if len(named) == 1 else ""
 
 
 def without_quotes(text: str, question: str, keep: Sequence[str] = ()) -> str:
@@ -163,25 +219,31 @@ def _verifier(name: str, row: Row) -> Verifier:
     return verify.get("choice", choices=choices)
 
 
-def _shown(name: str, row: Row, text: str) -> str:
+def _shown(name: str, item: Item, text: str) -> str:
     """What of the answer the verifier sees."""
     if name != "choice":
         return text
-    question = next((turn["content"] for turn in reversed(row["prompt"]) if turn["role"] == "user"), "")
-    return without_quotes(text, question, keep=row.get("choices", []))
+    question = next((turn["content"] for turn in reversed(item.chat) if turn["role"] == "user"), "")
+    return without_quotes(text, question, keep=item.choices)
 
 
-def _only(completions: Sequence[Completion]) -> str:
-    return completions[0].text
+def cosines(texts: Sequence[str], references: Sequence[str], encoder: Embedder | None = None) -> FloatArray:
+    """Cosine of the sentence embeddings of each text and its reference, in [-1, 1]; 0 for an empty text.
 
+    Args:
+        texts: [N].
+        references: [N].
+        encoder: None loads the embedded one.
 
-def _cosines(texts: Sequence[str], references: Sequence[str], encoder: Embedder | None) -> FloatArray:
+    Raises:
+        AssetMissing: the encoder is not installed.
+    """
     if encoder is None:
         from tutelage.models.encoder import Encoder  # takes seconds to import, and few metrics need it
 
         encoder = Encoder("all-minilm-l6-v2")
     left = np.asarray(encoder.embed(list(texts)), dtype=np.float64)
     right = np.asarray(encoder.embed(list(references)), dtype=np.float64)
-    cosines: FloatArray = np.clip((left * right).sum(axis=1), -1.0, 1.0)
+    found: FloatArray = np.clip((left * right).sum(axis=1), -1.0, 1.0)
     # An empty answer has an embedding like any other; it is similar to nothing.
-    return np.where([bool(t.strip()) for t in texts], cosines, 0.0)
+    return np.where([bool(t.strip()) for t in texts], found, 0.0)

@@ -50,8 +50,21 @@ def letters():
     return LetterEngine
 
 
+SAFETY = {
+    "do-not-answer": {"area": "malicious_uses"},
+    "harmbench": {"source": "harmbench_prompts"},
+    "advbench": {"categories": ["a", "b"]},
+    "benign-instructions": {"categories": []},
+    "tech-support": {"topic": "tech_support"},
+}
+
+
+def yes_no(i):
+    return {"question": f"can you carry a gun in town {i}", "choices": ["no", "yes"], "answer": int(i % 3 == 0)}
+
+
 def made_up(name, split=None):
-    """Twelve rows of each asset that the suite reads."""
+    """Twelve rows of each asset that the suites read."""
     numbers = range(12)
     if name == "truthfulqa":
         return [{"id": f"t{i}", "question": f"Why do penguins waddle {'x' * i}?"} for i in numbers]
@@ -61,21 +74,28 @@ def made_up(name, split=None):
             for i in numbers
         ]
         return [*one_step, {"id": "two-step", "question": "3 and 4 and 5. How many?", "answer": 12.0}]
-    if name in ("piqa", "openbookqa", "commonsenseqa"):
+    if name in ("piqa", "openbookqa", "commonsenseqa", "siqa", "mmlu"):
+        more = {"passage": "P."} if name == "siqa" else {}
+        first = ["aaa", "dddd"] if name == "openbookqa" else ["aaa"]
         return [
-            {"id": f"{name[0]}{i}", "question": f"Q{i}", "choices": ["aaa", f"bb{i}", "c  c"], "answer": i % 3}
+            {"id": f"{name[0]}{i}", "question": f"Q{i}", "choices": [*first, f"bb{i}", "c  c"], "answer": i % 3} | more
             for i in numbers
         ]
+    if name in SAFETY:
+        return [{"id": f"{name[:2]}{i}", "prompt": f"{name} {i}", **SAFETY[name]} for i in numbers]
+    if name == "refusal-judgements":
+        said = ["I'm sorry, but I can't help with that.", "Stir it well.", "I cannot assist with this.", "Of course!"]
+        return [{"id": f"j{i}", "response": said[i % 4], "scores": [float(i % 4 in (0, 1))]} for i in numbers]
     if name == "factual-summary-pairs":
         pairs = [{"id": f"s{i}", "document": f"d{i}", "chosen": f"good {i}", "rejected": f"bad {i}"} for i in numbers]
         return [*pairs, {"id": "same", "document": "d", "chosen": "same", "rejected": "same"}]
     if name == "boolq":
         assert split == "dev"
         rows = [
-            {"id": f"b{i}", "group": f"g{i // 2}", "passage": chr(97 + i // 2) * 600, "title": f"T{i // 2}"}
+            {"id": f"b{i}", "group": f"g{i // 2}", "passage": chr(97 + i // 2) * 600, "title": f"T{i // 2}"} | yes_no(i)
             for i in numbers
         ]
-        return [*rows, {"id": "short", "group": "short", "passage": "too short", "title": ""}]
+        return [*rows, {"id": "short", "group": "short", "passage": "too short", "title": "", **yes_no(0)}]
     if name == "chat":
         return [{"id": f"c{i}", "group": f"c{i // 2}", "prompt": f"hello {i // 2}"} for i in numbers]
     if name == "nq-open":

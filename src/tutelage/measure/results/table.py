@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -96,6 +96,17 @@ class TaskResults:
             higher_is_better=facts.higher_is_better,
             version=facts.version,
         )
+
+    def only(self) -> Scores:
+        """The column of a task that has one metric, under the name of the task.
+
+        Raises:
+            DataError: it has several.
+        """
+        if len(self.values) != 1:
+            names = ", ".join(self.values)
+            raise DataError(f"task {self.task} has {len(self.values)} metrics", hint=f"name one of: {names}")
+        return replace(self.scores(next(iter(self.values))), metric=self.task)
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,25 @@ from typing import Any
 import numpy as np
 
 from tutelage import assets, verify
+from tutelage.measure.asking import Item, Speaking, each, share_of_commonest
+from tutelage.measure.results.table import MetricFacts
 from tutelage.measure.retention.constraints import CONSTRAINTS, Constraint, on_topic
 from tutelage.measure.retention.sizes import VERSION, chosen
+from tutelage.measure.suite import Task
 from tutelage.seeds import derive
-from tutelage.types import Engine, Sampling, Scores
+from tutelage.types import Completion, Engine, Sampling, Scores
 
-__all__ = ["Instruction", "Problem", "arithmetic", "instruction_items", "instructions", "problems"]
+__all__ = [
+    "Instruction",
+    "Problem",
+    "arithmetic",
+    "arithmetic_task",
+    "instruction_items",
+    "instructions",
+    "instructions_task",
+    "one_step_problem",
+    "problems",
+]
 
 _ASDIV_SHARE = 8  # every eighth problem is a real one
 _NAMES = ("Tom", "Ann", "Sam", "Mia", "Ben", "Eva", "Max", "Lea")
@@ -51,30 +64,34 @@ def instruction_items(n: int) -> list[Instruction]:
     return items
 
 
-def instructions(engine: Engine, n: int, max_new_tokens: int) -> Scores:
+def instructions_task(n: int, max_new_tokens: int) -> Task:
     """1 for each instruction that the greedy reply keeps to while it stays on the topic of the question.
 
     Args:
-        engine: the model.
-        n: items.
+        n: items, see :func:`instruction_items`.
         max_new_tokens: cap on a reply; being cut off counts against the constraints that limit the length.
+
+    Raises:
+        AssetMissing: the questions are not installed.
 
     Source: own composition, after the verifiable instructions of IFEval (Zhou et al. 2023).
     """
-    items = instruction_items(n)
-    sampling = Sampling(max_new_tokens=max_new_tokens, temperature=0.0)
-    replies = engine.generate([[{"role": "user", "content": item.prompt}] for item in items], sampling=sampling)
-    values = []
-    for item, (reply, *_) in zip(items, replies, strict=True):
-        met = item.constraint.met(item.question, reply.text, item.value, finished=reply.finish == "stop")
-        values.append(float(met and on_topic(item.question, reply.text)))
-    return Scores(
-        "instructions",
-        tuple(item.id for item in items),
-        np.array(values, dtype=np.float64),
-        outputs=tuple(reply[0].text for reply in replies),
-        version=VERSION,
-    )
+    asked = {item.id: item for item in instruction_items(n)}
+
+    def kept(item: Item, said: Completion) -> dict[str, float]:
+        one = asked[item.id]
+        met = one.constraint.met(one.question, said.text, one.value, finished=said.finish == "stop")
+        return {"kept": float(met and on_topic(one.question, said.text))}
+
+    facts = {"kept": MetricFacts(unit="share kept", version=VERSION)}
+    method = Speaking(Sampling(max_new_tokens=max_new_tokens, temperature=0.0), facts, each(kept))
+    items = [Item(i.id, i.prompt, groups={"constraint": i.constraint.name}) for i in asked.values()]
+    return Task("instructions", tuple(items), method, str(VERSION))
+
+
+def instructions(engine: Engine, n: int, max_new_tokens: int) -> Scores:
+    """The scores of :func:`instructions_task`."""
+    return instructions_task(n, max_new_tokens).measure(engine).only()
 
 
 @dataclass(frozen=True)
@@ -102,7 +119,7 @@ def problems(n: int) -> list[Problem]:
     taken: set[str] = set()
     k = 0
     while len(items) < n:
-        made = _made(k)
+        made = one_step_problem(k)
         if made.question not in taken:
             taken.add(made.question)
             items.append(made)
@@ -117,7 +134,8 @@ def _is_one_step(row: dict[str, Any]) -> bool:
     return bool(row["answer"] in (sum(found), abs(found[0] - found[1])))
 
 
-def _made(k: int) -> Problem:
+def one_step_problem(k: int) -> Problem:
+    """The k-th problem made from templates: a sum, a difference or a product of small numbers."""
     rng = np.random.default_rng(derive(VERSION, "arithmetic", k))
     name, thing = _NAMES[rng.integers(len(_NAMES))], _THINGS[rng.integers(len(_THINGS))]
     if k % 3 == 0:
@@ -133,25 +151,29 @@ def _made(k: int) -> Problem:
     return Problem(f"made:{k}", text, a * b)
 
 
-def arithmetic(engine: Engine, n: int, max_new_tokens: int) -> Scores:
+def arithmetic_task(n: int, max_new_tokens: int) -> Task:
     """1 for each word problem where the last number of the greedy reply is the answer.
 
     Args:
-        engine: the model.
         n: items, see :func:`problems`.
         max_new_tokens: cap on a reply.
 
+    Raises:
+        AssetMissing: ASDiv is not installed.
+
     Source: ASDiv (Miao et al. 2020), evaluation only, and own templates.
     """
-    items = problems(n)
-    sampling = Sampling(max_new_tokens=max_new_tokens, temperature=0.0)
-    replies = engine.generate([[{"role": "user", "content": item.question}] for item in items], sampling=sampling)
     judge = verify.get("number")
-    values = [judge([], reply[0].text, str(item.answer)).score for item, reply in zip(items, replies, strict=True)]
-    return Scores(
-        "arithmetic",
-        tuple(item.id for item in items),
-        np.array(values, dtype=np.float64),
-        outputs=tuple(reply[0].text for reply in replies),
-        version=VERSION,
+    method = Speaking(
+        Sampling(max_new_tokens=max_new_tokens, temperature=0.0),
+        {"correct": MetricFacts(unit="share right", version=VERSION)},
+        each(lambda item, said: {"correct": judge(item.chat, said.text, item.target).score}),
+        guess=lambda items: {"correct": share_of_commonest(items)},
     )
+    items = [Item(p.id, p.question, str(p.answer), groups={"source": p.id.split(":")[0]}) for p in problems(n)]
+    return Task("arithmetic", tuple(items), method, str(VERSION))
+
+
+def arithmetic(engine: Engine, n: int, max_new_tokens: int) -> Scores:
+    """The scores of :func:`arithmetic_task`."""
+    return arithmetic_task(n, max_new_tokens).measure(engine).only()

