@@ -58,14 +58,15 @@ class Columns:
                 where=where,
                 hint="one row for each item; several answers to one item need a seed column; one file for each system",
             )
-        for name, text in texts.items():
-            _extend(self._texts.setdefault(name, []), row, text)
-        for name, label in (groups or {}).items():
-            _extend(self._groups.setdefault(name, []), row, self._labels.setdefault(label, label))
+        _append(self._texts, row, texts)
+        if groups:
+            _append(self._groups, row, {name: self._labels.setdefault(label, label) for name, label in groups.items()})
 
     def score(self, item: str, metric: str, value: float | None) -> None:
         """Give an item that was added the score of one metric; None and NaN are none."""
-        column = self._values.setdefault(metric, array("d"))
+        column = self._values.get(metric)
+        if column is None:
+            column = self._values[metric] = array("d")
         row = self.rows[item]
         if len(column) == row:
             column.append(_NONE if value is None else value)
@@ -122,10 +123,14 @@ class Columns:
         )
 
 
-def _extend(column: list[str], row: int, text: str) -> None:
-    if len(column) < row:
-        column.extend([""] * (row - len(column)))
-    column.append(text)
+def _append(columns: dict[str, list[str]], row: int, texts: Mapping[str, str]) -> None:
+    for name, text in texts.items():
+        column = columns.get(name)
+        if column is None:
+            column = columns[name] = []
+        if len(column) < row:
+            column.extend([""] * (row - len(column)))
+        column.append(text)
 
 
 def _full(column: list[str], rows: int) -> tuple[str, ...]:

@@ -109,6 +109,10 @@ class Samples:
         for name in sorted(had - set(items.metrics)):
             values = _often(self._texts.get(name, Counter()))
             notes.append(f"{task}: {name} left out: its values are no numbers ({values or 'none is there'})")
+        if self._failed:
+            notes.append(
+                f"{task}: {self._failed} of {len(items.rows)} samples ended with an error and count as missing"
+            )
         if not items.metrics:
             raise DataError(
                 "no sample has a score" + "".join(f"; {note}" for note in notes),
@@ -119,10 +123,6 @@ class Samples:
         for name, counts in odd.items():
             notes.append(
                 f"{task}: {counts.total()} values of {name} count as missing, being no numbers: {_often(counts)}"
-            )
-        if self._failed:
-            notes.append(
-                f"{task}: {self._failed} of {len(items.rows)} samples ended with an error and count as missing"
             )
         items.explain()
         return items.table(version=version), notes

@@ -50,8 +50,15 @@ def read_lm_eval(path: Path, *, task: str | None = None, groups: Collection[str]
     for file in files:
         items, left_out = read_samples(file.path, file.task, groups)
         facts, version, unknown = _facts(averages[file.time], file.task, items.metrics)
-        tables[file.task] = items.table(facts, version)
+        if items.metrics:
+            tables[file.task] = items.table(facts, version)
         notes += left_out + unknown
+    if not tables:
+        raise DataError(
+            f"no metric has one number for each item; {'; '.join(notes)}",
+            where=str(path),
+            hint="compare a task with a metric such as acc, acc_norm, exact_match or f1 of each item",
+        )
     newest = averages[max(averages)]
     tables, merged = _grouped(tables, newest)
     return Results(

@@ -32,6 +32,9 @@ def read_samples(path: Path, task: str, groups: Collection[str] = ()) -> tuple[C
         task: its task.
         groups: places in a sample to break results down by, such as ``doc.subject``.
 
+    Returns:
+        The items, without any metric when none has one number an item.
+
     Raises:
         DataError: with file, line and cure.
     """
@@ -54,12 +57,6 @@ class _Samples:
         for metric in self.left_out:
             self.items.drop(metric)
         notes = [f"{self.items.task}: {metric} left out: {why}" for metric, why in self.left_out.items()]
-        if not self.items.metrics:
-            raise DataError(
-                "no metric has one number for each item" + "".join(f"; {note}" for note in notes),
-                where=str(self.path),
-                hint="compare a task with a metric such as acc, acc_norm, exact_match or f1 of each item",
-            )
         self.items.explain()
         return self.items, notes
 
@@ -80,7 +77,7 @@ class _Samples:
             )
         self._once(item, part, where)
         for metric in metrics:
-            self._score(item, metric, part, sample.get(metric), where)
+            self._score(item, metric, part, sample.get(metric))
 
     def _metrics(self, sample: Mapping[str, Any], part: str, item: str, where: str) -> tuple[str, ...]:
         """Names of the sample's metrics: those of all samples of its filter."""
@@ -108,16 +105,16 @@ class _Samples:
             )
         seen.add(item)
 
-    def _score(self, item: str, metric: str, part: str, value: Any, where: str) -> None:
+    def _score(self, item: str, metric: str, part: str, value: Any) -> None:
         name = metric if part == "none" else f"{metric},{part}"
         number = as_number(value)
         if metric == "bypass":
             self.left_out[name] = "the run only predicted (--predict_only) and scored nothing"
         elif number is None and value is not None:
             kind = "a group of values" if isinstance(value, list | dict) else "text"
-            self.left_out.setdefault(name, f"each item has {kind}, not one number ({shown(value, 40)} at {where})")
+            self.left_out.setdefault(name, f"each item has {kind}, not one number, such as {shown(value, 40)}")
         elif number is not None and math.isinf(number):
-            self.left_out.setdefault(name, f"it is infinite at {where} and has no average")
+            self.left_out.setdefault(name, f"it is infinite for item {item} and has no average")
         self.items.score(item, name, number)
         if number is None or math.isnan(number):
             self.items.without(item, f"lm-eval gave no {name}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ __all__ = ["FORMAT", "is_native", "read_native", "write_native"]
 FORMAT = "tutelage-results"
 _VERSION = 1
 _FACTS = {"higher_is_better": (bool,), "unit": (str,), "version": (int,), "baseline": (float, int, type(None))}
+_SCORES = (float, int, type(None))
+_MUST_BE_TEXT = {*TEXTS, "missing"}
 _AGAIN = "measure again, or copy the file again"
 
 
@@ -75,17 +77,17 @@ def read_native(path: Path) -> tuple[TaskResults, dict[str, Any]]:
     head = _value(next(lines, None), path)
     metrics = _checked_head(head, path)
     items = Columns(head["task"])
-    texts: tuple[str, ...] | None = None
+    first: dict[str, str] | None = None
     for line in lines:
         where = f"{path}:{line.number}"
         row = _checked_row(_value(line, path), metrics, where)
-        found = tuple(key for key in TEXTS if key in row)
-        if texts is not None and found != texts:
-            odd = next(key for key in TEXTS if (key in found) != (key in texts))
-            unlike = f"{'has' if odd in found else 'has no'} {odd}, unlike the items before it"
+        texts = {key: row[key] for key in TEXTS if key in row}
+        first = texts if first is None else first
+        if texts.keys() != first.keys():
+            odd = next(key for key in TEXTS if (key in texts) != (key in first))
+            unlike = f"{'has' if odd in texts else 'has no'} {odd}, unlike the items before it"
             raise DataError(f"item {shown(row['id'])} {unlike}", where=where, hint=_AGAIN)
-        texts = found
-        _add(items, row, found, where)
+        _add(items, row, texts, where)
     if len(items.rows) != head.get("items"):
         raise DataError(
             f"the file ends early: its header promises {shown(head.get('items'))} items, it holds {len(items.rows)}",
@@ -95,9 +97,9 @@ def read_native(path: Path) -> tuple[TaskResults, dict[str, Any]]:
     return items.table(metrics, str(head.get("task_version") or "")), dict(head.get("system") or {})
 
 
-def _add(items: Columns, row: Mapping[str, Any], texts: Iterable[str], where: str) -> None:
+def _add(items: Columns, row: Mapping[str, Any], texts: Mapping[str, str], where: str) -> None:
     item = row["id"]
-    items.add(item, {key: row[key] for key in texts}, where, row.get("groups"))
+    items.add(item, texts, where, row.get("groups"))
     try:
         for name, score in row["scores"].items():
             items.score(item, name, score)
@@ -153,16 +155,16 @@ def _checked_row(value: Any, metrics: Mapping[str, MetricFacts], where: str) -> 
             hint=_AGAIN,
         )
     for name, score in scores.items():
-        if not (score is None or type(score) is float or type(score) is int):
+        if type(score) not in _SCORES:
             raise DataError(
                 f"the score {name} of item {shown(item)} is {shown(score)}, not a number",
                 where=where,
                 hint="write a number, or null where there is none",
             )
-    for key in (*TEXTS, "missing"):
-        if not isinstance(value.get(key, ""), str):
+    for key, part in value.items():
+        if type(part) is not str and key in _MUST_BE_TEXT:
             raise DataError(f"the {key} of item {shown(item)} is not text", where=where, hint=_AGAIN)
     groups = value.get("groups", {})
-    if not isinstance(groups, dict) or not all(isinstance(label, str) for label in groups.values()):
+    if not isinstance(groups, dict) or any(type(label) is not str for label in groups.values()):
         raise DataError(f"the groups of item {shown(item)} must map names to labels", where=where, hint=_AGAIN)
     return value
