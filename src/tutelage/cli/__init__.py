@@ -1,6 +1,6 @@
 """The command line: one file a verb; each parses, calls one job, and prints.
 
-Exit codes: 0 done, 1 a check failed, 2 bad input, 130 interrupted.
+Exit codes: 0 done, 1 a check failed, 2 bad input, 3 too little data to decide, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from tutelage import __version__
-from tutelage.cli import assets, doctor, measure, papers, refine, resume, tune
+from tutelage.cli import assets, compare, doctor, measure, papers, refine, resume, tune
 from tutelage.cli.failure import show
 
 __all__ = ["app", "main"]
@@ -45,6 +45,7 @@ app.command("tune")(tune.tune)
 app.command("resume")(resume.resume)
 app.command("refine")(refine.refine)
 app.command("measure")(measure.measure)
+app.command("compare")(compare.compare)
 app.command("doctor")(doctor.doctor)
 app.add_typer(assets.app, name="assets")
 app.add_typer(papers.app, name="papers")

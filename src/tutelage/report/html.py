@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import cache, partial
-from importlib import resources
 from typing import Any
 
 import jinja2
@@ -15,16 +13,12 @@ from tutelage.report import numbers, plots
 from tutelage.report.document import ArmResult, Document, Measure
 from tutelage.report.figure import ARMS, arm_style
 from tutelage.report.numbers import scaled
-from tutelage.report.untrusted import cut, one_line, visible
-from tutelage.types import Estimate
+from tutelage.report.page import beside, environment, missing, style
 
 __all__ = ["render"]
 
-_LONGEST = 2_000  # characters of one text that are shown
-_TALL = 700  # characters beyond which a text scrolls in its box
 _CASES = 8  # regressions shown of one suite
 _EXAMPLES = 12  # refined rows shown
-_INTERVAL = re.compile(r"(\[[^\[\]]{1,40}\])")
 _WORDS = {
     "better": "better",
     "worse": "worse",
@@ -56,56 +50,22 @@ def render(document: Document) -> str:
         (True, False)
     """
     template = _environment().get_template("report.html.jinja")
-    return template.render(doc=document, picture=_pictures(document), css=_style(), words=_WORDS)
+    return template.render(doc=document, picture=_pictures(document), css=style("report.css"), words=_WORDS)
 
 
 @cache
 def _environment() -> jinja2.Environment:
-    folder = resources.files("tutelage.report") / "templates"
-    loader = jinja2.FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8"))
-    environment = jinja2.Environment(
-        loader=loader,
-        autoescape=True,
-        finalize=_shown,  # whatever is written out goes through here first
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     filters: dict[str, Callable[..., Any]] = {
         "level": _level,
         "change": _change,
-        "interval": numbers.interval,
-        "number": numbers.number,
-        "count": numbers.count,
         "duration": numbers.duration,
         "memory": numbers.memory,
-        "p_value": numbers.p_value,
-        "scaled": scaled,
         "share": _share,
-        "said": _said,
-        "line": one_line,
-        "quiet_intervals": _quiet_intervals,
         "arm_class": _arm_class,
         "phase_name": lambda name: name.replace("-", ": ", 1).replace("_", " "),
     }
-    environment.filters.update(filters)
-    environment.globals.update(cases_shown=_CASES, examples_shown=_EXAMPLES, swatch=_swatch)
-    environment.globals.update(all_of=_all_of, same=_same, level_of=_level_of)
-    return environment
-
-
-@cache
-def _style() -> Markup:
-    return Markup((resources.files("tutelage.report") / "templates" / "report.css").read_text(encoding="utf-8"))
-
-
-def _shown(value: Any) -> Any:
-    """Texts made visible, None as "not measured"; markup of our own as it is."""
-    if isinstance(value, Markup):
-        return value
-    if value is None:
-        return numbers.MISSING
-    return visible(value) if isinstance(value, str) else value
+    variables = {"cases_shown": _CASES, "examples_shown": _EXAMPLES, "swatch": _swatch}
+    return environment(filters, variables | {"all_of": _all_of, "same": _same, "level_of": _level_of})
 
 
 def _pictures(document: Document) -> dict[str, Any]:
@@ -133,37 +93,17 @@ def _pictures(document: Document) -> dict[str, Any]:
 def _level(measure: Measure | None) -> Markup:
     """A measured level with its interval."""
     if measure is None:
-        return _missing()
+        return missing()
     estimate = scaled(measure.estimate, measure.factor)
-    return _pair(estimate, numbers.number(estimate.value, _digits(measure)) if estimate else "", _digits(measure))
+    return beside(numbers.number(estimate.value, _digits(measure)) if estimate else "", estimate, _digits(measure))
 
 
 def _change(measure: Measure | None) -> Markup:
     """A measured change with its interval."""
     if measure is None or measure.change is None:
-        return _missing()
+        return missing()
     delta = scaled(measure.change.delta, measure.factor)
-    return _pair(delta, numbers.number(delta.value, _digits(measure), sign=True) if delta else "", _digits(measure))
-
-
-def _pair(estimate: Estimate | None, value: str, digits: int) -> Markup:
-    if estimate is None or not numbers.known(estimate.value):
-        return _missing()
-    interval = numbers.interval(estimate, digits)
-    return Markup('<span class="n">{}</span> <span class="ci">{}</span>').format(value, interval)
-
-
-def _quiet_intervals(sentence: str) -> Markup:
-    """The sentence with its intervals set back, each unbroken."""
-    parts = _INTERVAL.split(visible(sentence))
-    marked = (
-        Markup('<span class="ci">{}</span>').format(p) if n % 2 else Markup("{}").format(p) for n, p in enumerate(parts)
-    )
-    return Markup("").join(marked)
-
-
-def _missing() -> Markup:
-    return Markup('<span class="missing">{}</span>').format(numbers.MISSING)
+    return beside(numbers.number(delta.value, _digits(measure), sign=True) if delta else "", delta, _digits(measure))
 
 
 def _digits(measure: Measure) -> int:
@@ -176,24 +116,6 @@ def _share(value: float | None, whole: float | None = None) -> str:
         return numbers.MISSING
     percent = 100 * value / whole if whole else 100 * value
     return f"{numbers.number(percent)} %" if numbers.known(percent) else numbers.MISSING
-
-
-def _said(text: str | None) -> Markup:
-    """Untrusted text in a box of its own, with its own direction."""
-    if text is None:
-        return _missing()
-    if not text.strip():
-        return Markup('<p class="said empty">(nothing)</p>')
-    start, left_out = cut(text, _LONGEST)
-    more = (
-        Markup('<span class="cut">… {} more characters, in report.json</span>').format(numbers.count(left_out))
-        if left_out
-        else ""
-    )
-    shown = visible(start)
-    tall = len(shown) > _TALL or shown.count("\n") > _TALL // 50
-    box = Markup(' tabindex="0"') if tall else ""  # scrolls, by keyboard too
-    return Markup('<p class="said" dir="auto"{}>{}{}</p>').format(box, shown, more)
 
 
 def _arm_class(name: str) -> str:
