@@ -15,7 +15,7 @@ from tutelage.stats.flips import FlipReport, Flips, GradedFlips, Quadrant, flip_
 from tutelage.stats.intervals import mean_interval, proportion_interval, share_interval
 from tutelage.stats.missing import MissingBounds, missing_bounds
 from tutelage.stats.multiplicity import benjamini_hochberg, holm
-from tutelage.stats.paired_proportions import PairedCounts, clustered_newcombe, mcnemar, newcombe
+from tutelage.stats.paired_proportions import PairedCounts, difference_of_shares, mcnemar, newcombe
 from tutelage.stats.permutation import SignFlipTest, sign_flip_test
 from tutelage.stats.plan import ComparisonPlan
 from tutelage.stats.power import minimum_detectable_effect, pairs_needed, unpaired_detectable_effect
@@ -51,10 +51,10 @@ __all__ = [
     "adjust",
     "align",
     "benjamini_hochberg",
-    "clustered_newcombe",
     "cohen_kappa",
     "compare",
     "compare_macro",
+    "difference_of_shares",
     "estimate",
     "estimate_macro",
     "fleiss_kappa",

@@ -15,7 +15,7 @@ from tutelage.stats.bootstrap import paired_bootstrap
 from tutelage.stats.checks import cluster_codes
 from tutelage.stats.intervals import clustered_variance, mean_interval, normal_quantile, share_interval, t_test
 from tutelage.stats.multiplicity import Correction, corrected
-from tutelage.stats.paired_proportions import PairedCounts, clustered_newcombe, mcnemar, newcombe
+from tutelage.stats.paired_proportions import PairedCounts, difference_of_shares, mcnemar
 from tutelage.stats.power import minimum_detectable_effect
 from tutelage.stats.resampling import MANY_CLUSTERS, check_settings
 from tutelage.types import Comparison, Estimate, Outcome, Scores
@@ -69,10 +69,10 @@ def compare(
 ) -> Comparison:
     """Two systems on the same items: delta = mean(b) - mean(a).
 
-    0/1 scores of independent items: Newcombe's interval and McNemar's mid-p test. Anything else: the paired bootstrap,
-    over whole clusters where items come in them; above 10,000 clusters the (clustered) paired t, which the bootstrap
-    tends to. Where 0/1 scores in clusters do not differ at all, resamples have no
-    spread and the interval is Newcombe's on the effective size.
+    0/1 scores: Newcombe's interval, widened where few pairs differ (:func:`tutelage.stats.difference_of_shares`), and
+    McNemar's mid-p test; where items come in clusters, the p value of the paired bootstrap of whole clusters. Other
+    scores: the paired bootstrap; above 10,000 clusters (or items) the paired t, which the bootstrap tends to.
+
     The outcome goes by the interval: where it excludes 0, ``"A>B"`` means
     that a is the better one, whichever way the metric points; otherwise ``"tied"`` if the test would have found
     ``smallest_effect`` with 80 % power and ``"underpowered"`` if not. Without a smallest effect nothing can be called
@@ -102,12 +102,13 @@ def compare(
     pairs = align(a, b)
     if pairs.proportion and pairs.clusters is None:
         counts = PairedCounts.of(pairs.a, pairs.b)
-        delta, p, test = newcombe(counts, level=level), mcnemar(counts), "mcnemar mid-p"
+        delta, p, test = difference_of_shares(pairs.a, pairs.b, level=level), mcnemar(counts), "mcnemar mid-p"
         detectable = minimum_detectable_effect(counts.n, discordant_share=counts.discordant_share, level=level)
     else:
         delta, p, test, error = _resampled(pairs, level, seed, resamples)
-        if pairs.proportion and error == 0:  # where no item differs the spread is not 0 but unseen
-            delta, error = clustered_newcombe(pairs.a, pairs.b, pairs.clusters, level=level), 1 / len(pairs.ids)
+        if pairs.proportion:
+            delta = difference_of_shares(pairs.a, pairs.b, pairs.clusters, level=level)
+            error = error or 1 / len(pairs.ids)  # where no item differs the spread is not 0 but unseen
         detectable = detectable_from(error, level)
     outcome = outcome_of(delta, detectable, smallest_effect, higher_is_better=a.higher_is_better)
     counted = better_counts(pairs.a, pairs.b, higher_is_better=a.higher_is_better)

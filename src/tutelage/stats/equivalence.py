@@ -22,7 +22,7 @@ from tutelage.stats.intervals import (
     t_quantile,
     t_tail,
 )
-from tutelage.stats.paired_proportions import PairedCounts, clustered_newcombe, square_and_add
+from tutelage.stats.paired_proportions import PairedCounts, difference_of_shares, safe_ends
 from tutelage.types import Estimate, Scores
 
 __all__ = ["Equivalence", "non_inferior", "tost"]
@@ -103,9 +103,10 @@ def tost(
 def non_inferior(a: Scores, b: Scores, margin: float, *, level: float = 0.95) -> Equivalence:
     """Is b worse than a by less than the margin?
 
-    0/1 scores: Newcombe's interval (on the effective size in clusters), and the p value at which it would touch the
-    margin. Other scores: the clustered t of :func:`tost`. Where lower scores are better, worse means higher. The
-    interval is two-sided, so at the default level a loss is wrongly called none in 2.5 % of cases.
+    0/1 scores: the interval of :func:`tutelage.stats.difference_of_shares` (Newcombe's, widened where few pairs
+    differ), and the p value at which it would touch the margin. Other scores: the clustered t of :func:`tost`. Where
+    lower scores are better, worse means higher. The interval is two-sided, so at the default level a loss is wrongly
+    called none in about 2.5 % of cases.
 
     Args:
         a: scores of the system in use.
@@ -184,7 +185,7 @@ def _of_means(difference: Floats, codes: npt.NDArray[np.intp], margin: float, le
 
 def _of_shares(a: Floats, b: Floats, codes: npt.NDArray[np.intp], level: float) -> _Difference:
     counts, clusters = PairedCounts.of(a, b), int(codes.max()) + 1
-    delta = clustered_newcombe(a, b, codes, level=level)
+    delta = difference_of_shares(a, b, codes, level=level)
     if clusters < 2:
         return _Difference(delta, lambda line: (0.5, 0.5), math.inf)
     effect, varies = design_effect_of(b - a, codes), bool(np.ptp(b - a) > 0)
@@ -199,7 +200,7 @@ def _of_shares(a: Floats, b: Floats, codes: npt.NDArray[np.intp], level: float) 
         end = 0 if line < delta.value else 1
 
         def gap(quantile: float) -> float:
-            return square_and_add(counts, quantile, effect)[end] - line
+            return safe_ends(counts, quantile, effect)[end] - line
 
         p = 0.0  # the line lies at or beyond what a share can differ by
         if gap(0.0) * gap(_STEEPEST) < 0:

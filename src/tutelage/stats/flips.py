@@ -22,6 +22,7 @@ __all__ = ["FlipReport", "Flips", "GradedFlips", "Quadrant", "flip_report", "neg
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
+Codes = npt.NDArray[np.intp]
 _CELLS = ("neither", "only_new", "only_old", "both")  # 2 * (old right) + (new right)
 
 
@@ -172,8 +173,9 @@ def flip_report(
     if not 0 <= dead_band < math.inf:
         raise RangeError(f"a dead band is at least 0 and finite, not {dead_band}")
     pairs = align(old, new)
+    codes = None if pairs.clusters is None else cluster_codes(pairs.clusters, len(pairs.ids))
     sign = 1.0 if old.higher_is_better else -1.0
-    graded = None if pairs.proportion else _graded(pairs, sign, dead_band, level)
+    graded = None if pairs.proportion else _graded(pairs, codes, sign * (pairs.b - pairs.a), dead_band, level)
     if graded is not None and right_from is None:
         return _by_size(pairs, graded)
     threshold = 0.5 if right_from is None else right_from
@@ -183,7 +185,7 @@ def flip_report(
     counts = PairedCounts.of(before, after)
 
     def share(flags: Flags) -> Estimate:
-        return share_interval(flags, pairs.clusters, level=level)
+        return share_interval(flags, codes, level=level)
 
     report = FlipReport(
         n=len(pairs.ids),
@@ -192,12 +194,12 @@ def flip_report(
         positive=_ids(pairs, after & ~before),
         negative_rate=share(before & ~after),
         positive_rate=share(after & ~before),
-        both_correct=_kept(before, after, pairs, level, undefined),
+        both_correct=_kept(before, after, codes, level, undefined),
         quadrants=_quadrants(before, after, same),
         negative_rate_choice=None if same is None else share(~after & ~same),
         floor=max(0.0, float(before.mean() - after.mean())),
         independent=float(before.mean() * (1 - after.mean())),
-        relative=_relative(before, after, pairs, (level, seed, resamples), undefined),
+        relative=_relative(before, after, codes, (level, seed, resamples), undefined),
         graded=graded,
         mcnemar_p=mcnemar(counts) if pairs.clusters is None else None,
         undefined=undefined,
@@ -278,28 +280,23 @@ def _ids(pairs: Aligned, flags: Flags) -> tuple[str, ...]:
     return tuple(pairs.ids[i] for i in np.flatnonzero(flags).tolist())
 
 
-def _graded(pairs: Aligned, sign: float, dead_band: float, level: float) -> GradedFlips:
-    change = sign * (pairs.b - pairs.a)
+def _graded(pairs: Aligned, codes: Codes | None, change: Floats, dead_band: float, level: float) -> GradedFlips:
     line = dead_band + 1e-12 * max(1.0, float(np.abs(pairs.a).max()))  # 0.8 - 0.7 is no more than 0.1
     worse, better = change < -line, change > line
+
+    def size(flags: Flags) -> Estimate | None:
+        within = None if codes is None else codes[flags]
+        return mean_interval(np.abs(change[flags]), within, level=level) if flags.any() else None
+
     return GradedFlips(
         negative=_ids(pairs, worse),
         positive=_ids(pairs, better),
-        negative_rate=share_interval(worse, pairs.clusters, level=level),
-        positive_rate=share_interval(better, pairs.clusters, level=level),
-        regression=_size(-change, worse, pairs, level),
-        gain=_size(change, better, pairs, level),
+        negative_rate=share_interval(worse, codes, level=level),
+        positive_rate=share_interval(better, codes, level=level),
+        regression=size(worse),
+        gain=size(better),
         dead_band=dead_band,
     )
-
-
-def _size(change: Floats, flags: Flags, pairs: Aligned, level: float) -> Estimate | None:
-    rows = np.flatnonzero(flags)
-    return mean_interval(change[rows], _labels(pairs, rows), level=level) if rows.size else None
-
-
-def _labels(pairs: Aligned, rows: npt.NDArray[np.intp]) -> list[str] | None:
-    return None if pairs.clusters is None else [pairs.clusters[i] for i in rows.tolist()]
 
 
 def _by_size(pairs: Aligned, graded: GradedFlips) -> FlipReport:
@@ -339,21 +336,19 @@ def _quadrants(before: Flags, after: Flags, same: Flags | None) -> dict[str, Qua
     return {name: found[name] for name in reversed(_CELLS)}
 
 
-def _kept(before: Flags, after: Flags, pairs: Aligned, level: float, undefined: dict[str, str]) -> Estimate | None:
-    rows = np.flatnonzero(before)
-    if not rows.size:
+def _kept(before: Flags, after: Flags, codes: Codes | None, level: float, undefined: dict[str, str]) -> Estimate | None:
+    if not before.any():
         undefined["both_correct"] = "the old system has nothing right"
         return None
-    return share_interval(after[rows], _labels(pairs, rows), level=level)
+    return share_interval(after[before], None if codes is None else codes[before], level=level)
 
 
 def _relative(
-    before: Flags, after: Flags, pairs: Aligned, settings: tuple[float, int, int], undefined: dict[str, str]
+    before: Flags, after: Flags, codes: Codes | None, settings: tuple[float, int, int], undefined: dict[str, str]
 ) -> Estimate | None:
     """Negative flips over those of unrelated systems of the same accuracies."""
     level, seed, resamples = settings
-    n = len(pairs.ids)
-    codes = None if pairs.clusters is None else cluster_codes(pairs.clusters, n)
+    n = before.size
     clusters = n if codes is None else int(codes.max()) + 1
     expected = float(before.mean() * (1 - after.mean()))
     if expected == 0:

@@ -15,7 +15,7 @@ from tutelage.stats.checks import Labels, cluster_codes, finite_vector, open_uni
 from tutelage.stats.intervals import design_effect_of, normal_quantile, t_quantile, wilson_bounds
 from tutelage.types import Estimate
 
-__all__ = ["PairedCounts", "clustered_newcombe", "mcnemar", "newcombe", "square_and_add"]
+__all__ = ["PairedCounts", "difference_of_shares", "mcnemar", "newcombe", "safe_ends"]
 
 McNemarMethod = Literal["midp", "exact", "chi2"]
 
@@ -124,12 +124,19 @@ def newcombe(counts: PairedCounts, *, level: float = 0.95) -> Estimate:
     return Estimate(_difference(counts), low, high, level, "newcombe", counts.n, counts.n)
 
 
-def clustered_newcombe(a: npt.ArrayLike, b: npt.ArrayLike, cluster: Labels | None, *, level: float = 0.95) -> Estimate:
-    """Newcombe's interval of p_b - p_a on the effective number of pairs, for 0/1 scores in clusters.
+def difference_of_shares(
+    a: npt.ArrayLike, b: npt.ArrayLike, cluster: Labels | None = None, *, level: float = 0.95
+) -> Estimate:
+    r"""Interval of p_b - p_a for 0/1 scores: Newcombe's, made safe for few differing pairs and for clusters.
 
-    The paired table is divided by the design effect of the differences, and the quantile is Student's t with one degree
-    of freedom less than there are clusters. Unlike a bootstrap it has a width where no item differs: the clusters then
-    count as that many independent pairs.
+    Where few pairs differ, :func:`newcombe` misses a true loss of 2 points among 100 items in up to 10 % of cases
+    instead of 2.5 %: with none seen its width tends to 0. So neither end is closer to the difference than the one built
+    from the two kinds of differing pairs, :math:`\theta\mp\sqrt{(p_{01}-l_{01})^2+(u_{10}-p_{10})^2}` below and its
+    mirror image above (then about 3.7 points among 100 items, the rule of three).
+
+    In clusters all sizes are divided by the design effect of the differences, and the quantile is Student's t with one
+    degree of freedom less than there are clusters. Where nothing differs the clusters count as that many pairs. A
+    clustered t or bootstrap has no width there, and with 10 clusters misses a rare loss about every second time.
 
     Args:
         a: 0/1 scores of the first system [N].
@@ -142,26 +149,41 @@ def clustered_newcombe(a: npt.ArrayLike, b: npt.ArrayLike, cluster: Labels | Non
         ShapeError: vectors of different length.
         RangeError: a value that is neither 0 nor 1.
 
-    Source: own derivation: :func:`newcombe` with the effective size of Korn and Graubard 1998.
+    Source: own derivation: Newcombe 1998 joined with the square-and-add interval of the discordant shares (Zou and
+        Donner 2008), on the effective size of Korn and Graubard 1998. Its errors are in ``docs/statistics.md``.
 
     Example:
-        >>> found = clustered_newcombe([1, 1, 0, 0], [1, 1, 0, 0], ["x", "x", "y", "z"])
-        >>> found.value, found.low < 0 < found.high
-        (0.0, True)
+        >>> found = difference_of_shares([1, 1, 0, 0], [1, 1, 0, 0])
+        >>> found.value, round(found.high, 2), round(newcombe(PairedCounts(2, 0, 0, 2)).high, 2)
+        (0.0, 0.49, 0.35)
     """
-    open_unit(level, "the level")
+    tail = (1 + open_unit(level, "the level")) / 2
     counts = PairedCounts.of(a, b)
     codes = cluster_codes(cluster, counts.n)
     clusters = int(codes.max()) + 1
-    if clusters == counts.n:
-        return newcombe(counts, level=level)
-    low, high = -1.0, 1.0
-    if clusters > 1:
+    grouped = clusters < counts.n
+    low, high, name = -1.0, 1.0, "clustered newcombe" if grouped else "newcombe"
+    if clusters > 1 or not grouped:
         difference = finite_vector(b, "b") - finite_vector(a, "a")
-        tail = (1 + level) / 2
-        quantile = t_quantile(tail, clusters - 1) if np.ptp(difference) > 0 else normal_quantile(tail)
-        low, high = square_and_add(counts, quantile, design_effect_of(difference, codes))
-    return Estimate(_difference(counts), low, high, level, "clustered newcombe", counts.n, clusters)
+        estimated = grouped and float(np.ptp(difference)) > 0
+        quantile = t_quantile(tail, clusters - 1) if estimated else normal_quantile(tail)
+        effect = design_effect_of(difference, codes) if grouped else 1.0
+        low, high = square_and_add(counts, quantile, effect)
+        safe = safe_ends(counts, quantile, effect)
+        name += ", widened" if safe != (low, high) else ""
+        low, high = safe
+    return Estimate(_difference(counts), low, high, level, name, counts.n, clusters)
+
+
+def safe_ends(counts: PairedCounts, quantile: float, design_effect: float = 1.0) -> tuple[float, float]:
+    """Ends of :func:`difference_of_shares` at a normal (or t) quantile."""
+    low, high = square_and_add(counts, quantile, design_effect)
+    n, theta = counts.n, _difference(counts)
+    lost, won = counts.only_a / n, counts.only_b / n
+    (low_lost, high_lost), (low_won, high_won) = (wilson_bounds(x, n / design_effect, quantile) for x in (lost, won))
+    low = min(low, theta - math.hypot(won - low_won, high_lost - lost))
+    high = max(high, theta + math.hypot(high_won - won, lost - low_lost))
+    return max(-1.0, low), min(1.0, high)
 
 
 def square_and_add(counts: PairedCounts, quantile: float, design_effect: float = 1.0) -> tuple[float, float]:

@@ -69,7 +69,8 @@ def _largest_rejected(discordant: npt.NDArray[np.intp], alpha: float, test: str)
     """For each number of discordant pairs the largest smaller count that is still rejected; -1 where none is."""
     if test == "chi2":
         root = np.sqrt(discordant) * normal_quantile(1 - alpha / 2)
-        return np.floor((discordant - root) / 2 + 1e-12).astype(np.intp).clip(-1)
+        fewer = np.floor((discordant - root) / 2 + 1e-12).astype(np.intp)
+        return np.where(discordant > 0, fewer.clip(-1), -1)
     if test not in ("midp", "exact"):
         raise RangeError(f"no McNemar test is called {test!r}", hint="use 'midp', 'exact' or 'chi2'")
     start = distributions.binom.ppf(alpha / 2, discordant, 0.5).astype(np.intp)
