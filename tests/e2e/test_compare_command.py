@@ -148,10 +148,33 @@ def test_the_installed_command(files):
 
 
 @pytest.mark.slow
+def test_a_tuning_report_says_what_compare_says(tiny_model_dir, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TUTELAGE_HOME", str(tmp_path / "home"))
+    rows = [{"prompt": f"Name {i}?", "completion": "sky" if i % 3 else "pear"} for i in range(40)]
+    Path("rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    settings = ["refine_answers=false", "measure.retention=off", "measure.max_new_tokens=4", "run.threads=1"]
+    settings += ["train.batch_size=4", "data.test_fraction=0.4"]
+    sets = [part for setting in settings for part in ("--set", setting)]
+    arguments = ["tune", "--model", str(tiny_model_dir), "--data", "rows.jsonl", "--out", "run", "--method", "sft"]
+    monkeypatch.setattr(sys, "argv", ["tutelage", *arguments, "--max-steps", "8", *sets, "--json"])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code in (0, None), capsys.readouterr().err
+    report = json.loads(capsys.readouterr().out)
+    code, out, err = run(capsys, monkeypatch, "run/measure/base", "run", "--smallest-effect", "0.02", "--json")
+    assert code == 0, err
+    (metric,) = json.loads(out)["metrics"]
+    domain = next(arm["domain"] for arm in report["arms"] if arm["name"] == "sft")
+    assert metric["change"]["delta"] == domain["change"]["delta"]
+    assert metric["new"] == domain["estimate"]
+
+
+@pytest.mark.slow
 def test_models_are_measured_first_and_only_once(tiny_model_dir, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     suite = tmp_path / "suite.jsonl"
-    rows = [{"id": f"q{i}", "prompt": f"How much is {i} plus 1?", "target": str(i + 1)} for i in range(12)]
+    rows = [{"id": f"q{i}", "prompt": f"How much is {i} plus 1?", "target": str(i + 1)} for i in range(5)]
     suite.write_text("".join(json.dumps(row | {"scorer": "exact"}) + "\n" for row in rows))
     arguments = (tiny_model_dir, tiny_model_dir, "--suite", suite, "--out", "report")
     code, out, err = run(capsys, monkeypatch, *arguments)
@@ -162,5 +185,5 @@ def test_models_are_measured_first_and_only_once(tiny_model_dir, tmp_path, capsy
     assert kept
     code, again, _ = run(capsys, monkeypatch, *arguments, "--json")
     assert code == 0
-    assert json.loads(again)["metrics"][0]["n"] == 12
+    assert json.loads(again)["metrics"][0]["n"] == 5
     assert len(stamps) == len(sorted(Path("report/old").glob("*.jsonl")))

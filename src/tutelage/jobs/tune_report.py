@@ -11,6 +11,7 @@ from tutelage import assets
 from tutelage import config as configuration
 from tutelage.io import read_jsonl, write_json, write_text
 from tutelage.io.documents import read_json
+from tutelage.jobs.compare_pair import Basis, Paired, compare_pair, pair_of
 from tutelage.jobs.measuring import DOMAIN, Measurement
 from tutelage.jobs.run_folder import RunFolder
 from tutelage.jobs.tune_config import TuneConfig
@@ -42,7 +43,7 @@ from tutelage.report.document import (
     headline,
     to_json,
 )
-from tutelage.stats import adjust, compare, estimate, negative_flips
+from tutelage.stats import adjust, estimate
 from tutelage.training.methods import method
 from tutelage.types import Comparison, Scores
 
@@ -118,10 +119,11 @@ def _arm(name: str, measurement: Measurement, base: Measurement, effect: float, 
     """One row of the comparison; the abilities are one family, so their p values are adjusted together."""
     before = None if name == "base" else base
     abilities = [n for n in retention.COMPOSITE if n in measurement.scores]
+    paired: dict[str, Paired] = {}
     changes: dict[str, Comparison] = {}
     if before is not None and abilities:
-        each = [compare(before.scores[n], measurement.scores[n], smallest_effect=effect) for n in abilities]
-        changes = dict(zip(abilities, adjust(each), strict=True))
+        paired = {n: _paired(before.scores[n], measurement.scores[n], effect) for n in abilities}
+        changes = dict(zip(abilities, adjust([each.change for each in paired.values()]), strict=True))
     titles = {probe.name: probe.title for probe in retention.suite("smoke")}
     general = None
     if set(abilities) == set(retention.COMPOSITE):
@@ -140,7 +142,7 @@ def _arm(name: str, measurement: Measurement, base: Measurement, effect: float, 
                 titles[n],
                 estimate(measurement.scores[n]),
                 changes.get(n),
-                _flips(before.scores[n], measurement.scores[n]) if before else None,
+                _flips(paired.get(n)),
             )
             for n in abilities
         ),
@@ -152,22 +154,27 @@ def _arm(name: str, measurement: Measurement, base: Measurement, effect: float, 
 
 
 def _measure(name: str, title: str, scores: Scores, before: Scores | None, effect: float) -> Measure:
-    change = compare(before, scores, smallest_effect=effect) if before is not None else None
-    return Measure(name, title, estimate(scores), change, _flips(before, scores) if before is not None else None)
+    paired = _paired(before, scores, effect) if before is not None else None
+    return Measure(name, title, estimate(scores), paired.change if paired else None, _flips(paired))
 
 
 def _extra(name: str, title: str, measurement: Measurement, before: Measurement | None) -> Measure | None:
     if name not in measurement.scores:
         return None
     scores = measurement.scores[name]
-    change = compare(before.scores[name], scores) if before is not None and name in before.scores else None
+    change = _paired(before.scores[name], scores).change if before is not None and name in before.scores else None
     return Measure(name, title, estimate(scores), change, unit=_UNITS[name], higher_is_better=False)
 
 
-def _flips(before: Scores, after: Scores) -> FlipCount | None:
-    if not (before.proportion and after.proportion):
+def _paired(before: Scores, after: Scores, effect: float | None = None) -> Paired:
+    """The same numbers that ``tutelage compare`` gives."""
+    return compare_pair(pair_of(before, after), Basis(smallest_effect=effect))
+
+
+def _flips(paired: Paired | None) -> FlipCount | None:
+    if paired is None or paired.flips.basis == "graded":
         return None
-    flips = negative_flips(before, after)
+    flips = paired.flips
     return FlipCount(len(flips.negative), len(flips.positive), flips.n, flips.negative_rate)
 
 
