@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tutelage.errors import DataError, NumericalError, RangeError
+from tutelage.stats.checks import unusable
 from tutelage.types import FloatArray, Scores
 
 __all__ = ["Aligned", "Missing", "Scale", "UnmatchedWarning", "align", "scale_of"]
@@ -177,7 +178,9 @@ def _at(column: Sequence[str], rows: Places) -> tuple[str, ...]:
 
 def _gaps(ids: Sequence[str], left: Floats, right: Floats, metric: str, missing: Missing) -> npt.NDArray[np.bool_]:
     gaps: npt.NDArray[np.bool_] = np.isnan(left) | np.isnan(right)
-    bad = np.isinf(left) | np.isinf(right) | (gaps if missing == "raise" else False)
+    bad = gaps & (missing == "raise")
+    for side in (left, right):
+        bad |= unusable(side) & ~np.isnan(side)
     if bad.any():
         raise NumericalError(
             f"{int(bad.sum())} scores are not finite",

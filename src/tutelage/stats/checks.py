@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from tutelage.errors import DataError, NumericalError, RangeError, ShapeError
 
-__all__ = ["Labels", "cluster_codes", "finite_vector", "open_unit"]
+__all__ = ["Labels", "cluster_codes", "finite_array", "finite_vector", "open_unit", "unusable"]
 
 Labels = Sequence[str] | Sequence[int] | npt.NDArray[Any]
 
@@ -27,6 +27,32 @@ def open_unit(value: float, name: str) -> float:
     return number
 
 
+_LARGEST = 1e100  # squares of larger numbers, summed, leave the range of a float
+
+
+def unusable(values: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Where a value is NaN, infinite, or so large that its square is."""
+    return np.asarray(~(np.abs(values) <= _LARGEST))
+
+
+def finite_array(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
+    """``values`` as float64, all finite and within 1e100.
+
+    Raises:
+        NumericalError: NaN, infinity or a larger number, with its position.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    bad = unusable(array)
+    if bad.any():
+        place = [int(i) for i in np.argwhere(bad)[0]]
+        raise NumericalError(
+            f"{name} holds {int(bad.sum())} values that are not finite (or beyond 1e100)",
+            where=f"position {place[0] if len(place) == 1 else tuple(place)}",
+            hint="find out why the score is missing; a missing answer is not a zero",
+        )
+    return array
+
+
 def finite_vector(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
     """``values`` [N] as float64, at least one, all finite.
 
@@ -40,14 +66,7 @@ def finite_vector(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
         raise ShapeError(f"{name} must be one-dimensional, not of shape {array.shape}")
     if array.size == 0:
         raise DataError(f"{name} is empty: there is nothing to estimate from")
-    bad = np.flatnonzero(~np.isfinite(array))
-    if bad.size:
-        raise NumericalError(
-            f"{name} holds {bad.size} values that are not finite",
-            where=f"position {int(bad[0])}",
-            hint="find out why the score is missing; a missing answer is not a zero",
-        )
-    return array
+    return finite_array(array, name)
 
 
 def cluster_codes(labels: Labels | None, n: int, name: str = "cluster") -> npt.NDArray[np.intp]:

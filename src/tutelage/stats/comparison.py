@@ -12,7 +12,7 @@ import numpy.typing as npt
 from tutelage.errors import DataError, NumericalError, RangeError
 from tutelage.stats.alignment import Aligned, align
 from tutelage.stats.bootstrap import paired_bootstrap
-from tutelage.stats.checks import cluster_codes
+from tutelage.stats.checks import cluster_codes, unusable
 from tutelage.stats.intervals import clustered_variance, mean_interval, normal_quantile, share_interval, t_test
 from tutelage.stats.multiplicity import Correction, corrected
 from tutelage.stats.paired_proportions import PairedCounts, difference_of_shares, mcnemar
@@ -160,7 +160,7 @@ def refuse_missing(scores: Scores) -> None:
     """
     if not scores.ids:
         raise DataError(f"{scores.metric}: no items were scored")
-    bad = np.flatnonzero(~np.isfinite(scores.values))
+    bad = np.flatnonzero(unusable(scores.values))
     if bad.size:
         raise NumericalError(
             f"{bad.size} scores are not finite", where=f"metric {scores.metric}, item {scores.ids[int(bad[0])]!r}"

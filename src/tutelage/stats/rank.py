@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats as distributions
 
-from tutelage.errors import DataError, NumericalError, ShapeError
-from tutelage.stats.checks import Labels, cluster_codes
+from tutelage.errors import DataError, ShapeError
+from tutelage.stats.checks import Labels, cluster_codes, finite_array
 from tutelage.stats.resampling import bootstrap_interval, check_settings, cluster_table, resampled_totals
 from tutelage.types import Estimate
 
@@ -108,9 +108,7 @@ def item_means(scores: npt.ArrayLike, name: str) -> tuple[Floats, Floats | None]
         raise ShapeError(f"{name} must be of shape [systems] or [items, systems], not {array.shape}")
     if array.size == 0:
         raise DataError(f"{name} is empty: there is nothing to rank")
-    if not np.isfinite(array).all():
-        place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise NumericalError(f"{name} holds values that are not finite", where=f"position {place}")
+    array = finite_array(array, name)
     if array.ndim == 1:
         return np.round(array, _DIGITS), None
     return np.round(array.mean(axis=0), _DIGITS), array

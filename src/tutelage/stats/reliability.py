@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from tutelage.errors import DataError, RangeError, ShapeError
 from tutelage.stats.agreement import lowest_of_perfect
-from tutelage.stats.checks import Labels, cluster_codes
+from tutelage.stats.checks import Labels, cluster_codes, unusable
 from tutelage.stats.resampling import bootstrap_interval, check_settings, cluster_table, resampled_totals
 from tutelage.types import Estimate
 
@@ -160,7 +160,7 @@ def _rated(
         for item, rating in enumerate(row)
         if rating is not None and not (isinstance(rating, float) and math.isnan(rating))
     ]
-    numeric = all(isinstance(rating, int | float) and math.isfinite(rating) for _, rating in given)
+    numeric = all(isinstance(rating, int | float) and not unusable(rating) for _, rating in given)
     if ordered and not numeric:
         raise RangeError("ordinal and interval ratings must be finite numbers", hint="code ordered words by their rank")
     labels = {rating for _, rating in given}

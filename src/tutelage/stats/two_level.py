@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tutelage.errors import DataError, NumericalError, ShapeError
+from tutelage.errors import DataError, ShapeError
+from tutelage.stats.checks import finite_array
 from tutelage.stats.resampling import MANY_CLUSTERS, check_settings, tails
 from tutelage.types import Estimate
 
@@ -71,9 +72,7 @@ def two_level_bootstrap(
         raise ShapeError(f"scores are seeds by items, not of shape {table.shape}")
     if table.size == 0:
         raise DataError("no scores to average")
-    if not np.isfinite(table).all():
-        place = tuple(int(i) for i in np.argwhere(~np.isfinite(table))[0])
-        raise NumericalError("scores hold values that are not finite", where=f"seed and item {place}")
+    table = finite_array(table, "scores")
     seeds, items = table.shape
     value, name = float(table.mean()), "expanded bootstrap of seeds and items"
     fewest = min(seeds, items)

@@ -1,0 +1,190 @@
+"""Every public function on nothing, one, two, all equal, all missing, ties, strangers: an answer or our own error."""
+
+import dataclasses
+import math
+import warnings
+
+import numpy as np
+import pytest
+
+import tutelage.stats as stats
+from tutelage.errors import TutelageError
+from tutelage.types import Comparison, Estimate, Scores
+
+NAN = math.nan
+PAIRS = {  # scores of two systems on the same items
+    "nothing": ([], []),
+    "one": ([1.0], [0.0]),
+    "one graded": ([0.3], [0.4]),
+    "two": ([1.0, 0.0], [0.0, 0.0]),
+    "two graded": ([0.1, 0.2], [0.3, 0.2]),
+    "all equal": ([1.0] * 6, [1.0] * 6),
+    "all zero": ([0.0] * 6, [0.0] * 6),
+    "all equal graded": ([0.3] * 6, [0.3] * 6),
+    "all shifted": ([0.0] * 6, [1.0] * 6),
+    "all shifted graded": ([0.1] * 6, [0.4] * 6),
+    "all missing": ([NAN] * 4, [NAN] * 4),
+    "one missing": ([1.0, NAN, 0.0], [1.0, 1.0, 0.0]),
+    "ties": ([1.0, 1.0, 2.0, 2.0, 3.0], [2.0, 2.0, 1.0, 3.0, 3.0]),
+    "infinite": ([1.0, math.inf], [1.0, 0.0]),
+    "huge": ([1e300, -1e300, 1e300], [-1e300, 1e300, 0.0]),
+    "tiny": ([1e-300, 2e-300, 0.0], [0.0, 1e-300, 2e-300]),
+    "one cluster": ([1.0, 0.0, 1.0], [0.0, 0.0, 1.0]),
+    "one cluster graded": ([0.1, 0.5, 0.2], [0.3, 0.3, 0.3]),
+}
+CLUSTERS = {"one cluster": ["x"] * 3, "one cluster graded": ["x"] * 3}
+
+
+def scores(values, clusters=None, prefix="i"):
+    ids = tuple(f"{prefix}{k}" for k in range(len(values)))
+    return Scores("m", ids, np.array(values, dtype=float), clusters and tuple(clusters))
+
+
+def counts(a, b):
+    return stats.PairedCounts.of(a, b)
+
+
+def judged(p):
+    """A comparison that only has a p value."""
+    return Comparison(Estimate(0.1, 0.01, 0.2, 0.95, "t", 9, 9), p, p, "t", 9, (1, 2), 0.1, "B>A")
+
+
+FUNCTIONS = {  # of two vectors and their clusters
+    "adjust": lambda a, b, c: stats.adjust([judged(p) for p in a]),
+    "align": lambda a, b, c: stats.align(scores(a, c), scores(b, c)),
+    "align, dropping": lambda a, b, c: stats.align(scores(a, c), scores(b, c), missing="drop"),
+    "align, worst": lambda a, b, c: stats.align(scores(a, c), scores(b, c), missing="worst"),
+    "align, strangers": lambda a, b, c: stats.align(scores(a), scores(b, prefix="other")),
+    "benjamini_hochberg": lambda a, b, c: stats.benjamini_hochberg(a),
+    "cohen_kappa": lambda a, b, c: stats.cohen_kappa(a, b, cluster=c),
+    "cohen_kappa, weighted": lambda a, b, c: stats.cohen_kappa(a, b, weights="quadratic"),
+    "compare": lambda a, b, c: stats.compare(scores(a, c), scores(b, c), smallest_effect=0.1),
+    "compare, strangers": lambda a, b, c: stats.compare(scores(a), scores(b, prefix="other")),
+    "compare_macro": lambda a, b, c: stats.compare_macro({"x": scores(a, c)}, {"x": scores(b, c)}),
+    "difference_of_shares": lambda a, b, c: stats.difference_of_shares(a, b, c),
+    "estimate": lambda a, b, c: stats.estimate(scores(a, c)),
+    "estimate_macro": lambda a, b, c: stats.estimate_macro({"x": scores(a, c), "y": scores(b, c)}),
+    "fleiss_kappa": lambda a, b, c: stats.fleiss_kappa(np.column_stack([a, b]), cluster=c),
+    "flip_report": lambda a, b, c: stats.flip_report(
+        scores(a, c), scores(b, c), choices=([*map(str, a)], [*map(str, b)])
+    ),
+    "flip_report, judged": lambda a, b, c: stats.flip_report(scores(a, c), scores(b, c), right_from=0.3),
+    "flip_report, strangers": lambda a, b, c: stats.flip_report(scores(a), scores(b, prefix="other")),
+    "holm": lambda a, b, c: stats.holm(a),
+    "kendall_tau": lambda a, b, c: stats.kendall_tau(a, b),
+    "kendall_tau over items": lambda a, b, c: stats.kendall_tau(np.column_stack([a, b]), np.column_stack([b, a])),
+    "krippendorff_alpha": lambda a, b, c: stats.krippendorff_alpha([a, b], cluster=c),
+    "krippendorff_alpha, ordinal": lambda a, b, c: stats.krippendorff_alpha([a, b], level="ordinal"),
+    "krippendorff_alpha, interval": lambda a, b, c: stats.krippendorff_alpha([a, b], level="interval"),
+    "mcnemar": lambda a, b, c: [stats.mcnemar(counts(a, b), method=m) for m in ("midp", "exact", "chi2")],
+    "mcnemar_power": lambda a, b, c: stats.mcnemar_power(len(a), *([*a, 0.1, 0.1][:2])),
+    "mean_interval": lambda a, b, c: stats.mean_interval(a, c),
+    "minimum_detectable_effect": lambda a, b, c: stats.minimum_detectable_effect(len(a), deviation=abs(sum(b))),
+    "missing_bounds": lambda a, b, c: stats.missing_bounds(scores(a, c)),
+    "missing_bounds of two": lambda a, b, c: stats.missing_bounds(scores(a, c), scores(b, c)),
+    "negative_flips": lambda a, b, c: stats.negative_flips(scores(a, c), scores(b, c)),
+    "newcombe": lambda a, b, c: stats.newcombe(counts(a, b)),
+    "non_inferior": lambda a, b, c: stats.non_inferior(scores(a, c), scores(b, c), 0.1),
+    "paired_bootstrap": lambda a, b, c: stats.paired_bootstrap(a, b, cluster=c, resamples=200),
+    "paired_bootstrap, strata": lambda a, b, c: stats.paired_bootstrap(a, b, strata=["s", *"t" * (len(a) - 1)]),
+    "pairs_needed": lambda a, b, c: stats.pairs_needed(abs(sum(a)) / 9, deviation=abs(sum(b))),
+    "ppi_mean": lambda a, b, c: stats.ppi_mean(a, b, a),
+    "proportion_interval": lambda a, b, c: [
+        stats.proportion_interval(np.round(sum(a)), len(a), method=m) for m in ("wilson", "clopper-pearson", "jeffreys")
+    ],
+    "rank_table": lambda a, b, c: stats.rank_table(np.column_stack([a, b]), cluster=c),
+    "rogan_gladen": lambda a, b, c: stats.rogan_gladen(
+        sum(a), len(a), sensitivity=(len(a), len(a)), specificity=(sum(b), len(b))
+    ),
+    "self_flips": lambda a, b, c: stats.self_flips(scores(a, c), scores(b, c)),
+    "share_interval": lambda a, b, c: stats.share_interval(a, c),
+    "sign_flip_test": lambda a, b, c: stats.sign_flip_test(a, b, cluster=c),
+    "simulated_power": lambda a, b, c: stats.simulated_power(
+        lambda n, rng: (a, b), lambda x, y: stats.sign_flip_test(x, y).p, [len(a)], repeats=100
+    ),
+    "spearman": lambda a, b, c: stats.spearman(a, b),
+    "tost": lambda a, b, c: stats.tost(a, b, 0.1, cluster=c),
+    "two_level_bootstrap": lambda a, b, c: stats.two_level_bootstrap([a, b], resamples=200),
+    "unpaired_detectable_effect": lambda a, b, c: stats.unpaired_detectable_effect(len(a), deviation=abs(sum(b))),
+    "unpaired_z": lambda a, b, c: stats.unpaired_z(a, b),
+    "verdict": lambda a, b, c: stats.verdict(stats.mean_interval(a, c), "greater", margin=0.1),
+}
+
+
+def numbers(found):
+    """Every float in an answer."""
+    if isinstance(found, float):
+        yield found
+    elif isinstance(found, np.ndarray):
+        yield from found.ravel().tolist()
+    elif dataclasses.is_dataclass(found):
+        for field in dataclasses.fields(found):
+            yield from numbers(getattr(found, field.name))
+    elif isinstance(found, dict):
+        yield from numbers(list(found.values()))
+    elif isinstance(found, list | tuple):
+        for part in found:
+            yield from numbers(part)
+
+
+def estimates(found):
+    """Every estimate in an answer."""
+    if isinstance(found, Estimate):
+        yield found
+    elif dataclasses.is_dataclass(found):
+        for field in dataclasses.fields(found):
+            yield from estimates(getattr(found, field.name))
+    elif isinstance(found, list | tuple):
+        for part in found:
+            yield from estimates(part)
+
+
+def test_no_public_function_is_left_out():
+    named = {name.partition(",")[0].partition(" ")[0] for name in FUNCTIONS}
+    assert named == {name for name in stats.__all__ if name.islower()}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("case", PAIRS)
+def test_an_answer_or_our_own_error(function, case):
+    a, b = PAIRS[case]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", stats.UnmatchedWarning)
+        warnings.simplefilter("error", RuntimeWarning)  # NumPy's, about numbers that are not numbers
+        try:
+            found = FUNCTIONS[function](list(a), list(b), CLUSTERS.get(case))
+        except TutelageError:
+            return
+    assert not any(math.isnan(x) for x in numbers(found)), found
+    for one in estimates(found):
+        assert one.low <= one.value + 1e-9 * abs(one.value), one
+        assert one.value <= one.high + 1e-9 * abs(one.value), one
+        assert one.n >= one.n_clusters >= 1, one
+
+
+@pytest.mark.parametrize("function", [name for name in FUNCTIONS if "strangers" in name])
+def test_unmatched_items_are_an_error(function):
+    with pytest.raises(TutelageError, match="share no item"):
+        FUNCTIONS[function]([1.0, 0.0], [0.0, 1.0], None)
+
+
+NO_ITEMS = {"adjust", "benjamini_hochberg", "holm"} | {
+    n for n in FUNCTIONS if n.startswith(("m", "pairs", "unp", "sim"))
+}
+
+
+@pytest.mark.parametrize("function", [name for name in FUNCTIONS if name not in NO_ITEMS])
+def test_nothing_is_an_error(function):
+    with pytest.raises(TutelageError):
+        FUNCTIONS[function]([], [], None)
+
+
+MAY_MISS = {"align, dropping", "align, worst", "krippendorff_alpha", "krippendorff_alpha, ordinal"} | {
+    name for name in FUNCTIONS if name.startswith(("krippendorff", "missing", "unpaired_d", "minimum"))
+}
+
+
+@pytest.mark.parametrize("function", [name for name in FUNCTIONS if name not in MAY_MISS])
+def test_a_missing_score_is_an_error_unless_there_is_a_policy(function):
+    with pytest.raises(TutelageError):
+        FUNCTIONS[function]([NAN, 1.0, 0.0], [NAN, 1.0, 0.0], None)
