@@ -23,7 +23,7 @@ from tutelage.measure.results import (
     write_native,
 )
 
-QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 words = st.text(max_size=12)
 names = st.text(min_size=1, max_size=8).filter(str.strip)
 numbers = st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.sampled_from([0.0, 1.0, math.nan]))
@@ -146,7 +146,7 @@ def places(value: object, path: tuple[object, ...] = ()) -> list[tuple[object, .
     return [path] * bool(path) + [found for key, part in parts for found in places(part, (*path, key))]
 
 
-@settings(QUICK, max_examples=250)
+@settings(QUICK, max_examples=120)
 @given(st.sampled_from(sorted(SHAPES)), st.data())
 def test_any_value_in_any_place_is_read_or_refused(tmp_path: Path, shape: str, data: st.DataObject) -> None:
     rows = json.loads(json.dumps(SHAPES[shape]))

@@ -145,10 +145,19 @@ def test_a_folder_of_our_own(tmp_path: Path) -> None:
     write_native(tmp_path / "maths.jsonl", made(("1", "2"), "maths"), {"name": "model-a"})
     write_native(tmp_path / "words.jsonl", made(("1",), "words"), {"name": "model-a"})
     text(tmp_path, "{}", "results.json")
+    text(tmp_path, "", "empty.json")
     text(tmp_path, "id,acc\n1,1\n", "other.csv")
     results = read_results(tmp_path)
     assert (results.name, sorted(results.tasks)) == ("model-a", ["maths", "words"])
-    assert results.notes == (f"{tmp_path.name}: passed over other.csv",)
+    assert results.notes == (f"{tmp_path.name}: passed over empty.json, other.csv",)
+
+
+def test_a_folder_that_is_not_finished_says_so(tmp_path: Path) -> None:
+    write_native(tmp_path / "maths.jsonl", made(("1", "2"), "maths"))
+    (tmp_path / "work").mkdir()
+    assert any("stopped before its end" in note for note in read_results(tmp_path).notes)
+    text(tmp_path, "{}", "results.json")
+    assert read_results(tmp_path).notes == ()
 
 
 def test_a_run_of_tune(tmp_path: Path) -> None:

@@ -39,7 +39,14 @@ class Columns:
         self._groups: dict[str, list[str]] = {}
         self._labels: dict[str, str] = {}
 
-    def add(self, item: str, texts: Mapping[str, str], where: str, groups: Mapping[str, str] | None = None) -> None:
+    def add(
+        self,
+        item: str,
+        texts: Mapping[str, str],
+        where: str,
+        groups: Mapping[str, str] | None = None,
+        scores: Mapping[str, float | None] | None = None,
+    ) -> None:
         """One more item.
 
         Args:
@@ -47,6 +54,7 @@ class Columns:
             texts: those of :data:`TEXTS` that it has.
             where: file and line, for errors.
             groups: its labels, by breakdown.
+            scores: its scores, as far as they are known by now; None and NaN are none.
 
         Raises:
             DataError: the id stood before.
@@ -58,22 +66,31 @@ class Columns:
                 where=where,
                 hint="one row for each item; several answers to one item need a seed column; one file for each system",
             )
-        _append(self._texts, row, texts)
+        for name, text in texts.items():
+            _column(self._texts, name, row).append(text)
         if groups:
-            _append(self._groups, row, {name: self._labels.setdefault(label, label) for name, label in groups.items()})
+            for name, label in groups.items():
+                _column(self._groups, name, row).append(self._labels.setdefault(label, label))
+        if scores:
+            for name, value in scores.items():
+                self._scores(name, row).append(_NONE if value is None else value)
 
     def score(self, item: str, metric: str, value: float | None) -> None:
         """Give an item that was added the score of one metric; None and NaN are none."""
+        row = self.rows[item]
+        column = self._scores(metric, row)
+        if len(column) == row:
+            column.append(_NONE)
+        column[row] = _NONE if value is None else value
+
+    def _scores(self, metric: str, row: int) -> array[float]:
+        """The column of a metric, filled up to ``row``."""
         column = self._values.get(metric)
         if column is None:
             column = self._values[metric] = array("d")
-        row = self.rows[item]
-        if len(column) == row:
-            column.append(_NONE if value is None else value)
-            return
-        if len(column) < row + 1:
-            column.extend([_NONE] * (row + 1 - len(column)))
-        column[row] = _NONE if value is None else value
+        if len(column) < row:
+            column.extend([_NONE] * (row - len(column)))
+        return column
 
     def without(self, item: str, why: str) -> None:
         """Say why an item lacks a score; the first reason stands."""
@@ -123,14 +140,14 @@ class Columns:
         )
 
 
-def _append(columns: dict[str, list[str]], row: int, texts: Mapping[str, str]) -> None:
-    for name, text in texts.items():
-        column = columns.get(name)
-        if column is None:
-            column = columns[name] = []
-        if len(column) < row:
-            column.extend([""] * (row - len(column)))
-        column.append(text)
+def _column(columns: dict[str, list[str]], name: str, row: int) -> list[str]:
+    """A column of texts, filled up to ``row``."""
+    column = columns.get(name)
+    if column is None:
+        column = columns[name] = []
+    if len(column) < row:
+        column.extend([""] * (row - len(column)))
+    return column
 
 
 def _full(column: list[str], rows: int) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from tutelage.measure.results.foreign_json import read_document
 from tutelage.measure.results.inspect_samples import Samples
 from tutelage.measure.results.table import Results
 
-__all__ = ["read_inspect"]
+__all__ = ["read_inspect", "read_inspect_document"]
 
 _VERSIONS = (1, 2)
 _SHELL = re.compile(r"(samples/.+_epoch_\d+)/sample\.json", re.DOTALL)

@@ -95,17 +95,17 @@ def align_results(old: Results, new: Results) -> Alignment:
 
 
 def _align(old: TaskResults, new: TaskResults) -> AlignedTask:
-    place = {item: row for row, item in enumerate(new.ids)}
-    pairs = [(row, place[item]) for row, item in enumerate(old.ids) if item in place]
-    if not pairs:
+    theirs_at = {item: row for row, item in enumerate(new.ids)}
+    rows = [row for row, item in enumerate(old.ids) if item in theirs_at]
+    if not rows:
         raise DataError(
             f"the systems have no item in common: ids are {_some(old.ids)} in old, {_some(new.ids)} in new",
             where=f"task {old.task}",
             hint="both must use the same id for the same item",
         )
-    ours, theirs = _rows(old, [a for a, _ in pairs]), _rows(new, [b for _, b in pairs])
+    ours, theirs = _rows(old, rows), _rows(new, [theirs_at[old.ids[row]] for row in rows])
     kept = set(ours.ids)
-    only_old = tuple(item for item in old.ids if item not in kept)
+    only_old = tuple(item for item in old.ids if item not in theirs_at)
     only_new = tuple(item for item in new.ids if item not in kept)
     metrics, noted = _metrics(old, new)
     notes = [*_check_asked(ours, theirs), *noted, *_unmatched(old, only_old, "old"), *_unmatched(new, only_new, "new")]
@@ -118,7 +118,7 @@ def _align(old: TaskResults, new: TaskResults) -> AlignedTask:
 
 def _rows(table: TaskResults, rows: Sequence[int]) -> TaskResults:
     """Some rows of a table, in the order given."""
-    if list(rows) == list(range(len(table.ids))):
+    if len(rows) == len(table.ids) and all(row == place for place, row in enumerate(rows)):
         return table
     at: IntArray = np.array(rows, dtype=np.int64)
     columns = {name: getattr(table, name) for name in TEXTS.values()}

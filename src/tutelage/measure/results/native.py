@@ -99,12 +99,10 @@ def read_native(path: Path) -> tuple[TaskResults, dict[str, Any]]:
 
 def _add(items: Columns, row: Mapping[str, Any], texts: Mapping[str, str], where: str) -> None:
     item = row["id"]
-    items.add(item, texts, where, row.get("groups"))
     try:
-        for name, score in row["scores"].items():
-            items.score(item, name, score)
+        items.add(item, texts, where, row.get("groups"), row["scores"])
     except OverflowError as error:
-        raise DataError(f"the score {name} of item {shown(item)} is too large", where=where, hint=_AGAIN) from error
+        raise DataError(f"a score of item {shown(item)} is too large", where=where, hint=_AGAIN) from error
     if "missing" in row:
         items.without(item, row["missing"])
 
@@ -165,6 +163,6 @@ def _checked_row(value: Any, metrics: Mapping[str, MetricFacts], where: str) -> 
         if type(part) is not str and key in _MUST_BE_TEXT:
             raise DataError(f"the {key} of item {shown(item)} is not text", where=where, hint=_AGAIN)
     groups = value.get("groups", {})
-    if not isinstance(groups, dict) or any(type(label) is not str for label in groups.values()):
+    if not isinstance(groups, dict) or not all(type(label) is str for label in groups.values()):
         raise DataError(f"the groups of item {shown(item)} must map names to labels", where=where, hint=_AGAIN)
     return value

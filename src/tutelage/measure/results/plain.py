@@ -245,9 +245,8 @@ def _tasks(
             found["cluster"] = found.get("cluster") or item
         if "seed" in cells:
             item = f"{item}#{as_id(cells['seed'][row], where)}"
-        items.add(item, found, where, {name: as_text(column[row]) for name, column in labels.items()})
-        for name, values in scores.items():
-            items.score(item, name, values[row])
+        shown_in = {name: as_text(column[row]) for name, column in labels.items()}
+        items.add(item, found, where, shown_in, {name: values[row] for name, values in scores.items()})
     for items in tasks.values():
         items.drop_empty()
         if not items.metrics:

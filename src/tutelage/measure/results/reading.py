@@ -15,7 +15,7 @@ from tutelage.measure.results.lm_eval import read_lm_eval, sample_files
 from tutelage.measure.results.native import read_native
 from tutelage.measure.results.plain import read_plain
 from tutelage.measure.results.run_folder import is_run, measured_folder, read_folder
-from tutelage.measure.results.sniffing import READABLE, Kind, kind_of
+from tutelage.measure.results.sniffing import READABLE, Kind, is_native_file, kind_of
 from tutelage.measure.results.table import Results, TaskResults
 
 __all__ = ["read_results"]
@@ -103,13 +103,14 @@ def _folder(path: Path, task: str | None, groups: Collection[str]) -> Results:
             where=str(path),
             hint=f"it holds: {', '.join(sorted(file.name for file in path.iterdir())[:8]) or 'nothing'}; {READABLE}",
         )
-    kinds = {file: kind_of(file) for file in files}
-    native = [file for file in files if kinds[file] == "native"]
+    native = [file for file in files if is_native_file(file)]
     if native:
-        read = read_folder(path, native)
-        others = [file.name for file in files if kinds[file] != "native"]
-        return replace(read, notes=(f"{path.name}: passed over {', '.join(others[:8])}",) if others else ())
-    if all(kind.startswith("inspect") for kind in kinds.values()):
+        others = [file.name for file in files if file not in native]
+        notes = [f"{path.name}: passed over {', '.join(others[:8])}"] if others else []
+        if (path / "work").is_dir() and not (path / "results.json").exists():
+            notes.append(f"{path.name}: measuring was stopped before its end; tasks may be absent")
+        return replace(read_folder(path, native), notes=tuple(notes))
+    if all(kind_of(file).startswith("inspect") for file in files):
         return _newest(path, [_file(file, task, groups) for file in files])
     return _plain_folder(path, files, groups)
 

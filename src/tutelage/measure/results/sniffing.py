@@ -11,7 +11,7 @@ from tutelage.errors import DataError
 from tutelage.io.failure import disk_errors
 from tutelage.measure.results.native import is_native
 
-__all__ = ["Kind", "kind_of"]
+__all__ = ["Kind", "is_native_file", "kind_of"]
 
 Kind = Literal["native", "rows", "table", "lm-eval samples", "lm-eval averages", "inspect archive", "inspect document"]
 """``rows`` and ``table`` were written by a user: JSON lines or a JSON array, and CSV."""
@@ -60,6 +60,16 @@ def kind_of(path: Path) -> Kind:
     if b"\0" in head.partition(b"\n")[0]:
         raise DataError("this is a binary file of no known kind", where=str(path), hint=READABLE)
     return "table"
+
+
+def is_native_file(path: Path) -> bool:
+    """Whether a file begins as one of our own result files; damage is not looked for."""
+    with disk_errors(path, "read"), path.open("rb") as stream:
+        first = stream.readline(_HEAD)
+    try:
+        return is_native(json.loads(first))
+    except (ValueError, RecursionError):
+        return False
 
 
 def _archive(path: Path) -> Kind:
