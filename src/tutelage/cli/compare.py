@@ -18,8 +18,8 @@ _SYSTEM = "A model (folder, Hub id, embedded name), a run folder, or a result fi
 
 
 def compare(
-    old: Annotated[str, typer.Argument(help=f"What is in use now. {_SYSTEM}")],
-    new: Annotated[str, typer.Argument(help="What may replace it; the same kinds.")],
+    old: Annotated[str, typer.Argument(metavar="OLD", help=f"What is in use now. {_SYSTEM}")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="What may replace it; the same kinds.")],
     suite: Annotated[str | None, typer.Option(help="What models are measured on: a suite's name or file.")] = None,
     size: Annotated[
         Literal["smoke", "quick", "standard", "full"], typer.Option(help="Of a built-in suite, for models.")
@@ -29,24 +29,27 @@ def compare(
     html: Annotated[Path | None, typer.Option(help="Write the page here.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML here, for CI.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the whole comparison as JSON and nothing else.")] = False,
-    level: Annotated[float | None, typer.Option(help="Confidence level of intervals.  [default: 0.95]")] = None,
+    level: Annotated[float | None, typer.Option(help="Confidence level of intervals, by default 0.95.")] = None,
     correction: Annotated[
-        Literal["holm", "bh", "none"] | None, typer.Option(help="For many tests at once.  [default: holm]")
+        Literal["holm", "bh", "none"] | None,
+        typer.Option(help="For many tests at once, by default holm."),
     ] = None,
     smallest_effect: Annotated[
         float | None, typer.Option(help="Change that would matter, in the metric's unit (0.02 = 2 points).")
     ] = None,
     metric: Annotated[list[str] | None, typer.Option(help="Only these, e.g. 'gsm8k/*'; may be repeated.")] = None,
     by: Annotated[list[str] | None, typer.Option(help="Only these breakdowns; may be repeated.")] = None,
+    lower_is_better: Annotated[
+        list[str] | None, typer.Option(metavar="METRIC", help="Less is better of it, where the files do not say so.")
+    ] = None,
     self_baseline: Annotated[
         Path | None, typer.Option(help="Another run of OLD: how many answers flip when nothing has changed.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the bootstrap.  [default: 0]")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the bootstrap.")] = None,
 ) -> None:
     """Say whether NEW may replace OLD, item by item, with intervals and a gate.
 
-    Ends with 0 when the gate passes (or there is none), 1 when it fails, 3 when there is too little data to decide,
-    2 when the input cannot be used.
+    Exit codes: 0 the gate passes (or there is none), 1 it fails, 3 too little data to decide, 2 unusable input.
     """
     from tutelage.jobs.compare import CompareSettings, compare_results
     from tutelage.jobs.compare_files import write_reports
@@ -68,8 +71,10 @@ def compare(
     progress = Console(stderr=True, quiet=json)
     with stop_requests(progress.print) as should_stop:
         measurement = Measurement(suite, size, out, progress, should_stop)
-        before, after = open_systems(old, new, measurement, by=breakdowns)
-    again = open_results(str(self_baseline), by=breakdowns) if self_baseline is not None else None
+        before, after = open_systems(old, new, measurement, by=breakdowns, lower_is_better=lower_is_better or ())
+    again = None
+    if self_baseline is not None:
+        again = open_results(str(self_baseline), lower_is_better=lower_is_better or ())
     command = shlex.join(["tutelage", *sys.argv[1:]])
     document = compare_results(before, after, settings, rules, baseline=again, command=command)
     files = write_reports(document, folder=out, html=html, junit=junit)

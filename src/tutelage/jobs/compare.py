@@ -32,6 +32,7 @@ from tutelage.types import Estimate
 
 __all__ = ["CompareSettings", "compare_results", "plan_of"]
 
+_NAMED = 5  # tasks that one note names
 _FEW = 30  # items below which the top of the report says so
 
 
@@ -111,7 +112,7 @@ def compare_results(
         groups=tuple(groups),
         rules=tuple(_worst_first(rules)),
         regressions=regressions(_failed_first(materials, rules), new.name, settings.cases),
-        cautions=(*_together(alignment.notes), *_cautions(materials), *_overlooked(metrics, rules)),
+        cautions=(*_together([*alignment.notes, *_cautions(materials)]), *_overlooked(metrics, rules)),
         notes=(*_unmatched(alignment), *old.notes, *new.notes),
         command=command,
         created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -235,11 +236,18 @@ def _unmatched(alignment: Alignment) -> list[str]:
 
 def _together(notes: Sequence[str]) -> list[str]:
     """Notes that say the same of several tasks (``TASK: note``), each once."""
-    tasks: dict[str, list[str]] = {}
+    tasks: dict[str, dict[str, None]] = {}
     for note in notes:
         task, colon, said = note.partition(": ")
-        tasks.setdefault(said if colon else note, []).append(task if colon else "")
-    return [f"{', '.join(names)}: {said}" if names[0] else said for said, names in tasks.items()]
+        tasks.setdefault(said if colon else note, {})[task if colon else ""] = None
+    return [f"{_listed([*names])}{said}" for said, names in tasks.items()]
+
+
+def _listed(tasks: Sequence[str]) -> str:
+    if tasks == [""]:
+        return ""
+    more = f" and {len(tasks) - _NAMED} more" if len(tasks) > _NAMED else ""
+    return f"{', '.join(tasks[:_NAMED])}{more}: "
 
 
 def _overlooked(metrics: Sequence[Compared], rules: Sequence[RuleResult]) -> list[str]:
@@ -253,24 +261,21 @@ def _overlooked(metrics: Sequence[Compared], rules: Sequence[RuleResult]) -> lis
 
 
 def _cautions(materials: Sequence[Material]) -> list[str]:
-    """What the scores themselves ask a reader to know before the numbers."""
+    """What the scores themselves ask a reader to know before the numbers, as ``TASK: note``."""
     told = []
     for material in materials:
         pair = material.pair
-        for side, missing, table in (
-            ("old", pair.old_missing, material.old),
-            ("new", pair.new_missing, material.new),
-        ):
+        for side, missing, table in (("old", pair.old_missing, material.old), ("new", pair.new_missing, material.new)):
             if missing:
                 reasons = sorted({table.missing[item] for item in missing if item in table.missing})
                 why = f" ({'; '.join(reasons[:3])})" if reasons else ""
+                end = "; no rule passes that would not also pass with them as wrong" if side == "new" else ""
                 told.append(
-                    f"{material.name}: {len(missing)} items have no score in the {side} system{why}. They are left out "
-                    "on both sides; a rule passes only if it would also pass with those of the new system as wrong."
+                    f"{material.task}: {len(missing)} items have no score in the {side} system{why} and are left out "
+                    f"on both sides{end}."
                 )
         if pair.n < _FEW:
-            told.append(f"{material.name}: only {pair.n} items; intervals from so few are rough.")
-    same = all((m.pair.old.values == m.pair.new.values).all() and m.old.outputs == m.new.outputs for m in materials)
-    if same:
+            told.append(f"{material.task}: only {pair.n} items; intervals from so few are rough.")
+    if all((m.pair.old.values == m.pair.new.values).all() and m.old.outputs == m.new.outputs for m in materials):
         told.append("Both systems have the same score on every item. Was the same file given twice?")
     return told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from tutelage.errors import DataError
 from tutelage.stats import FlipReport, compare, estimate, flip_report
+from tutelage.stats.intervals import normal_quantile
 from tutelage.types import Comparison, Estimate, Scores
 
 __all__ = ["Basis", "Pair", "Paired", "compare_pair", "pair_of"]
@@ -46,7 +48,7 @@ class Pair:
     def change(self, basis: Basis) -> Comparison:
         """New minus old, as :func:`tutelage.stats.compare` has it; resampled once however often it is asked for."""
         if basis not in self._known:
-            self._known[basis] = compare(
+            found = compare(
                 self.old,
                 self.new,
                 smallest_effect=basis.smallest_effect,
@@ -54,6 +56,10 @@ class Pair:
                 seed=basis.seed,
                 resamples=basis.resamples,
             )
+            delta = _allowing_for_unseen(found.delta, self)
+            if delta is not found.delta and delta.low <= 0 <= delta.high:
+                found = replace(found, outcome="underpowered")
+            self._known[basis] = replace(found, delta=delta)
         return self._known[basis]
 
     @property
@@ -143,6 +149,22 @@ def compare_pair(pair: Pair, basis: Basis, *, dead_band: float = 0.0) -> Paired:
             resamples=basis.resamples,
         ),
     )
+
+
+def _allowing_for_unseen(delta: Estimate, pair: Pair) -> Estimate:
+    """``delta`` itself, or, where every item differs by the same, an interval that allows for items not seen.
+
+    Resampling equal differences gives an interval without width, as if items of another kind could not exist. With
+    none of C independent units differing, their share may still be as large as Wilson's :math:`z^2/(C+z^2)`, and each
+    can differ by the range of the scores.
+    """
+    if delta.high > delta.low or not math.isfinite(delta.value):
+        return delta
+    scores = np.concatenate([pair.old.values, pair.new.values, [0.0, 1.0]])
+    z = normal_quantile((1 + delta.level) / 2)
+    half = z * z / (delta.n_clusters + z * z) * float(np.ptp(scores))
+    low, high = delta.value - half, delta.value + half
+    return replace(delta, low=low, high=high, method=f"{delta.method}, all equal")
 
 
 def _at(column: Sequence[str], rows: Sequence[int]) -> tuple[str, ...]:

@@ -57,7 +57,12 @@ _FILES = (".jsonl", ".ndjson", ".json", ".eval", ".csv", ".tsv")
 
 
 def open_systems(
-    old: str, new: str, measurement: Measurement | None = None, *, by: Sequence[str] = ()
+    old: str,
+    new: str,
+    measurement: Measurement | None = None,
+    *,
+    by: Sequence[str] = (),
+    lower_is_better: Sequence[str] = (),
 ) -> tuple[Results, Results]:
     """The results of both, measured first where a model is named; they never bear the same name.
 
@@ -66,29 +71,38 @@ def open_systems(
         new: the same.
         measurement: on what and where to models are measured.
         by: breakdowns wanted; those that a file does not declare are looked for by column or place.
+        lower_is_better: metrics of which less is better, where the files do not say so.
 
     Raises:
         ConfigError: a model without a suite, or without a folder to keep its results in.
         DataError: files that cannot be read as results.
     """
     how = measurement or Measurement()
-    found = [open_results(str(_results_of(source, side, how)), by=by) for source, side in ((old, "old"), (new, "new"))]
+    found = [
+        open_results(str(_results_of(source, side, how)), by=by, lower_is_better=lower_is_better)
+        for source, side in ((old, "old"), (new, "new"))
+    ]
     if found[0].name != found[1].name:
         return found[0], found[1]
     one, two = _told_apart(old, new)
     return replace(found[0], name=one), replace(found[1], name=two)
 
 
-def open_results(source: str, *, by: Sequence[str] = ()) -> Results:
+def open_results(source: str, *, by: Sequence[str] = (), lower_is_better: Sequence[str] = ()) -> Results:
     """Results from files, with the breakdowns wanted.
+
+    Args:
+        source: file or folder.
+        by: breakdowns wanted.
+        lower_is_better: metrics of which less is better.
 
     Raises:
         DataError: the files cannot be read, or no item has such a breakdown.
     """
-    results = read_results(source)
+    results = read_results(source, lower_is_better=lower_is_better)
     known = {name for table in results.tasks.values() for name in table.groups}
     wanted = [path for path in by if label_name(path) not in known]
-    return read_results(source, groups=wanted) if wanted else results
+    return read_results(source, groups=wanted, lower_is_better=lower_is_better) if wanted else results
 
 
 def _results_of(source: str, side: str, how: Measurement) -> Path:

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
-import numpy as np
-
 from tutelage.errors import ConfigError, DataError, nearest
 from tutelage.jobs.compare_material import Material
 from tutelage.jobs.compare_pair import Basis, Pair
@@ -17,7 +15,6 @@ from tutelage.jobs.gate_region import Region, failing, items_needed
 from tutelage.report.comparison import SHARES, Decision, RulePart, RuleResult
 from tutelage.report.comparison_words import finding, statement
 from tutelage.stats import compare_macro, estimate, estimate_macro, flip_report
-from tutelage.stats.intervals import normal_quantile
 from tutelage.stats.multiplicity import Correction
 from tutelage.types import Estimate
 
@@ -219,24 +216,9 @@ def _reading(rule: Rule, pair: Pair, basis: Basis) -> Reading:
                 level=level,
                 resamples=_NONE,
             ).negative_rate
-        return _seen(pair.change(replace(basis, level=level)).delta, pair)
+        return pair.change(replace(basis, level=level)).delta
 
     return read
-
-
-def _seen(delta: Estimate, pair: Pair) -> Estimate:
-    """``delta`` itself, or, where every item differs by the same, an interval that allows for items not seen.
-
-    Resampling equal differences gives an interval without width, as if more items of another kind could not exist. With
-    none of C independent units differing, their share may still be as large as Wilson's :math:`z^2/(C+z^2)`, and each
-    can differ by the range of the scores.
-    """
-    if delta.high > delta.low or not math.isfinite(delta.value):
-        return delta
-    scores = np.concatenate([pair.old.values, pair.new.values, [0.0, 1.0]])
-    z = normal_quantile((1 + delta.level) / 2)
-    half = z * z / (delta.n_clusters + z * z) * float(np.ptp(scores))
-    return replace(delta, low=delta.value - half, high=delta.value + half, method=f"{delta.method}, all equal")
 
 
 def _composite(rule: Rule, chosen: Sequence[Material], basis: Basis) -> Iterator[_Part]:

@@ -148,6 +148,10 @@ def test_equal_scores_are_not_certainty():
     part = judged((same, same), KEEP).rules[0].parts[0]
     assert part.value.low < -0.02 < 0.02 < part.value.high
     assert part.decision == "underpowered"
+    document = judged((same, same + 0.1), Rule("t", "gain"))
+    assert document.rules[0].decision == "underpowered"
+    assert document.metrics[0].moved == "unclear"
+    assert judged((np.full(400, 0.4), np.full(400, 0.5)), Rule("t", "gain")).metrics[0].moved == "better"
     same = np.full(5000, 0.4)
     assert judged((same, same), KEEP).rules[0].decision == "pass"
 
@@ -361,3 +365,20 @@ def test_the_worst_of_a_decision_is_named_first():
 def test_every_error_is_one_of_ours():
     with pytest.raises(TutelageError):
         judged((0, 0, 0, 0), KEEP)
+
+
+def test_the_example_workflow_runs_what_the_command_line_knows():
+    from pathlib import Path
+
+    import yaml
+    from typer.testing import CliRunner
+
+    from tutelage.cli import app
+
+    text = (Path(__file__).parents[3] / "examples" / "github-action.yml").read_text()
+    steps = yaml.safe_load(text)["jobs"]["gate"]["steps"]
+    (run,) = [step["run"] for step in steps if step.get("name") == "Compare"]
+    options = {word for word in run.split() if word.startswith("--")}
+    known = CliRunner().invoke(app, ["compare", "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"}).output
+    assert {"--gate", "--junit", "--html"} <= options
+    assert all(option in known for option in options)
