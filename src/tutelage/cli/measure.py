@@ -34,7 +34,6 @@ def measure(
     json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Measure a model on a suite: one value an item, means with intervals, files for `tutelage compare`."""
-    from tutelage import config as configuration  # the job loads torch: not needed for --help
     from tutelage.errors import ConfigError
 
     if list_:
@@ -46,16 +45,20 @@ def measure(
             f"{missing} is missing",
             hint="tutelage measure MODEL --suite NAME --out FOLDER; `tutelage measure --list` shows the suites",
         )
-    from tutelage.jobs.interrupt import stop_requests
-    from tutelage.jobs.measure import MeasureConfig
-    from tutelage.jobs.measure import measure as run_job
+    from tutelage import config as configuration
+    from tutelage.jobs.measure_config import MeasureConfig
+    from tutelage.measure import open_suite
 
     flags = {"size": size, "max_items": max_items, "seed": seed}
     config = configuration.load(MeasureConfig, None, set_ or [], flags).value
+    chosen = open_suite(suite, config.size)
+    from tutelage.jobs.interrupt import stop_requests
+    from tutelage.jobs.measure import measure as run_job  # loads torch: not before the settings are known to be right
+
     console = Console(stderr=True, quiet=json)
     command = shlex.join(["tutelage", *sys.argv[1:]])
     with stop_requests(lambda text: console.print(f"[yellow]{text}[/]")) as should_stop:
-        done = run_job(model, suite, out, config=config, command=command, console=console, should_stop=should_stop)
+        done = run_job(model, chosen, out, config=config, command=command, console=console, should_stop=should_stop)
     if json:
         typer.echo(json_text.dumps(dict(done.summary), indent=2))
         return

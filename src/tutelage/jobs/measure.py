@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress
@@ -16,6 +16,7 @@ from tutelage import assets
 from tutelage.errors import ConfigError, EngineError, ModelError
 from tutelage.io import clean_stale, write_json
 from tutelage.io.documents import read_json
+from tutelage.jobs.measure_config import MeasureConfig
 from tutelage.jobs.progress import bar
 from tutelage.jobs.recorded_engine import RecordedEngine, identity_of
 from tutelage.jobs.run_folder import environment
@@ -30,27 +31,6 @@ __all__ = ["MeasureConfig", "Measured", "measure", "model_folder", "open_model"]
 
 _FORMAT = "tutelage-measure"
 _VERSION = 1
-
-
-@dataclass(frozen=True)
-class MeasureConfig:
-    """How much is measured, and how the model is run."""
-
-    size: Literal["smoke", "quick", "standard", "full"] = field(
-        default="quick", metadata={"help": "of a built-in suite; each holds the items of the smaller ones"}
-    )
-    max_items: int = field(default=0, metadata={"help": "most items of each task; 0 = all of the size"})
-    seed: int = field(default=0, metadata={"help": "of sampling; the built-in suites do not sample"})
-    batch_size: int = field(default=0, metadata={"help": "prompts sent together; 0 = 32 on a CPU, 256 elsewhere"})
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    device: str = "auto"
-    threads: int = field(default=0, metadata={"help": "CPU threads; 0 = all physical cores"})
-    trust_remote_code: bool = field(default=False, metadata={"help": "run code that comes with the model; recorded"})
-
-    def __post_init__(self) -> None:
-        for name in ("max_items", "batch_size", "threads"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"{name} must not be negative, not {getattr(self, name)}")
 
 
 @dataclass(frozen=True)

@@ -38,11 +38,13 @@ class Form:
 
     @property
     def instruction(self) -> str:
-        """The sentence that asks for it."""
-        kinds = {"number": "a number", "text": "a short text", "option": "one of the options, word for word"}
-        listed = " and ".join(f'"{key}" ({kinds[kind]})' for key, kind in self.keys.items())
-        noun = "key" if len(self.keys) == 1 else "keys"
-        return f"Reply with a JSON object only, with the {noun} {listed}, and nothing else."
+        """The sentence that asks for it.
+
+        A pattern, because small models that are told the keys in words never write the object alone (0 of 80).
+        """
+        pattern = ", ".join(f'"{key}": {kind.upper()}' for key, kind in self.keys.items())
+        meant = ", where OPTION is one of the options, word for word" if "option" in self.keys.values() else ""
+        return f"Reply with nothing but JSON of this form: {{{pattern}}}{meant}"
 
     def read(self, text: str) -> dict[str, Any] | None:
         """The JSON object that the whole text is (a code fence around it is allowed), or None."""
