@@ -104,8 +104,8 @@ def real(old_folder: str, new_folder: str, draws: int, seed: int) -> list[dict[s
 
     old, new = read_results(old_folder), read_results(new_folder)
     found = []
-    for pair in align_results(old, new):
-        for metric in pair.old.values:
+    for pair in align_results(old, new).tasks:
+        for metric in pair.metrics:
             before, after = pair.old.scores(metric), pair.new.scores(metric)
             if not (before.proportion and after.proportion) or len(before.ids) < 2 * SUBSETS[0]:
                 continue
