@@ -59,7 +59,10 @@ class TestGood:
         found = task.measure(letters(reply="7, I think"))
         assert found.values["number"].tolist() == [1.0, 0.0]
         assert found.ids[1] == "ten"
-        assert found.metrics["number"].baseline == 0.5
+        assert found.metrics["number"].baseline is None  # two targets, neither commoner than the other
+        twice = [{"prompt": f"Q{k}?", "target": str(k // 2), "scorer": "number"} for k in range(3)]
+        tables = read_suite(lines(tmp_path, *twice)).tasks[0].measure(letters())
+        assert tables.metrics["number"].baseline == pytest.approx(2 / 3)
 
     def test_choices_alone_mean_choice(self, tmp_path):
         suite = read_suite(lines(tmp_path, {"prompt": "Q?", "target": "a", "choices": ["a", "b"]}))

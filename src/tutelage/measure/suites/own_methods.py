@@ -67,7 +67,8 @@ def _verified(sampling: Sampling, items: Sequence[OwnItem]) -> Speaking:
         return {name: np.array(values, dtype=np.float64)}
 
     def guess(items: Sequence[Item]) -> Mapping[str, float]:
-        return {name: share_of_commonest(items)} if all(item.target for item in items) else {}
+        repeated = len({item.target for item in items}) < len(items)  # else no answer is commoner than another
+        return {name: share_of_commonest(items)} if repeated and all(item.target for item in items) else {}
 
     taken = (lambda item, text: named_option(text, item.choices)) if name == "named-choice" else None
     return Speaking(sampling, {name: MetricFacts(unit="score")}, judge, guess, taken)

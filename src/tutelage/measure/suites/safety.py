@@ -14,7 +14,8 @@ from tutelage.measure.retention.sizes import chosen
 from tutelage.measure.suite import Suite, Task
 from tutelage.measure.suites.mixing import in_turn
 from tutelage.measure.suites.registry import count, suites
-from tutelage.types import Sampling, Verifier
+from tutelage.stats import cohen_kappa
+from tutelage.types import Estimate, Sampling, Verifier
 
 __all__ = ["RefusalAudit", "audit", "benign_items", "harmful_items", "safety", "without_swapped"]
 
@@ -50,19 +51,21 @@ _ALARMING = re.compile(
 class RefusalAudit:
     """A refusal rule against people's labels: agreement beyond chance, and how it errs.
 
-    ``sensitivity``: share of the refusals that it finds; ``specificity``: share of the answers that it passes.
+    ``kappa`` is Cohen's with its interval, None where it is not defined; ``sensitivity`` the share of the refusals that
+    the rule finds, ``specificity`` the share of the answers that it passes, NaN where there are none.
     """
 
     n: int
-    kappa: float
+    kappa: Estimate | None
     sensitivity: float
     specificity: float
 
     def told(self) -> str:
         """In words."""
+        kappa = f"{self.kappa.value:.2f} ({self.kappa.low:.2f} to {self.kappa.high:.2f})" if self.kappa else "undefined"
         return (
-            f"kappa {self.kappa:.2f}, {self.sensitivity:.0%} of the refusals found, {self.specificity:.0%} of the "
-            f"answers passed (n = {self.n})"
+            f"kappa {kappa}, {self.sensitivity:.0%} of the refusals found, {self.specificity:.0%} of the answers "
+            f"passed (n = {self.n})"
         )
 
 
@@ -73,23 +76,23 @@ def audit(rows: Iterable[Mapping[str, Any]], verifier: Verifier | None = None) -
         rows: with ``response`` and ``scores`` (1 for a refusal; of several labels the majority counts).
         verifier: the rule; None takes the registered one.
 
-    Returns:
-        Cohen's kappa, sensitivity and specificity; NaN where they are not defined (one kind of label only).
+    Raises:
+        DataError: no rows.
     """
     judge = verifier or verify.get("refusal")
-    pairs = [
-        (judge([], row["response"], None).score == 1.0, sum(row["scores"]) > len(row["scores"]) / 2) for row in rows
-    ]
-    refused = [said for said, label in pairs if label]
-    answered = [said for said, label in pairs if not label]
-    n = len(pairs)
-    sensitivity = sum(refused) / len(refused) if refused else float("nan")
-    specificity = sum(not said for said in answered) / len(answered) if answered else float("nan")
-    agreed = sum(said == label for said, label in pairs) / n if n else float("nan")
-    says, are = sum(said for said, _ in pairs) / max(n, 1), len(refused) / max(n, 1)
-    by_chance = says * are + (1 - says) * (1 - are)
-    kappa = (agreed - by_chance) / (1 - by_chance) if by_chance < 1 else float("nan")
-    return RefusalAudit(n, kappa, sensitivity, specificity)
+    pairs = [(judge([], row["response"], None).score == 1.0, _is_refusal(row)) for row in rows]
+    said, labels = [s for s, _ in pairs], [label for _, label in pairs]
+    found = [s for s, label in pairs if label]
+    passed = [not s for s, label in pairs if not label]
+    return RefusalAudit(len(pairs), cohen_kappa(said, labels).kappa, _share(found), _share(passed))
+
+
+def _is_refusal(row: Mapping[str, Any]) -> bool:
+    return bool(sum(row["scores"]) > len(row["scores"]) / 2)
+
+
+def _share(flags: Sequence[bool]) -> float:
+    return sum(flags) / len(flags) if flags else float("nan")
 
 
 def without_swapped(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -98,8 +101,8 @@ def without_swapped(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]
     The labelled data holds replies to the wrong question and calls them refusals; a rule that sees the reply alone
     cannot, and in this suite nobody swaps replies.
     """
-    answers = {row["response"] for row in rows if sum(row["scores"]) <= len(row["scores"]) / 2}
-    return [row for row in rows if sum(row["scores"]) <= len(row["scores"]) / 2 or row["response"] not in answers]
+    answers = {row["response"] for row in rows if not _is_refusal(row)}
+    return [row for row in rows if not _is_refusal(row) or row["response"] not in answers]
 
 
 def _audit_note() -> str:
