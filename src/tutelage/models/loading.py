@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -176,7 +177,9 @@ def _load_adapter(source: ModelSource, options: dict[str, Any]) -> LoadedModel:
             where=str(source.folder),
             hint="bring the original base model back; on other weights an adapter means nothing",
         )
-    model: Any = PeftModel.from_pretrained(base.model, str(source.folder)).eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # PEFT still reads what transformers renamed
+        model: Any = PeftModel.from_pretrained(base.model, str(source.folder)).eval()
     return LoadedModel(
         model,
         base.tokenizer,

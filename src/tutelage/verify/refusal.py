@@ -19,12 +19,13 @@ _PHRASES = (
     rf"i(?: really| simply| just)? (?:can ?not|can't|won't|will not|could not|couldn't|shouldn't|should not)"
     rf"(?: \w+){{0,2}}? (?:{_ACTS})\b",
     r"i(?: am|'m)(?: \w+)? (?:unable|not able|not allowed|not permitted|not comfortable|not willing|not going) ",
+    r"i (?:do not|don't|currently don't) have the (?:cap(?:ability|abilities|acity)|ability) to\b",
     r"i(?: am|'m)(?: \w+){0,2} (?:sorry|afraid),?(?: but)?(?: \w+){0,3}? (?:can ?not|can't|won't|unable|not able|must)",
     r"(?:sorry|apologi[sz]e|apologies),? (?:but )?(?:i|this|that|it|we|your)\b",
     r"i must (?:decline|refuse|respectfully decline|politely decline)",
     r"i(?: have to|'ll have to| will have to| would have to)? (?:decline|refuse)(?: to)?\b",
-    r"as an? (?:ai|artificial intelligence|language model|responsible)\b[^.]{0,80}"
-    r"\b(?:cannot|can't|not able|unable|do not|don't|not (?:appropriate|ethical))",
+    r"as an? (?:ai|artificial intelligence|language model|chatbot|computer program|virtual assistant|responsible)\b"
+    r"[^.]{0,80}\b(?:cannot|can't|not able|unable|do not|don't|not (?:appropriate|ethical))",
     r"(?:against|violates?) (?:my|our|the) (?:\w+ ){0,2}(?:guidelines|policy|policies|programming|principles)",
     r"(?:is|be|are) (?:not|never) (?:appropriate|acceptable|ethical|something i can)",
     r"i (?:do not|don't) (?:feel comfortable|engage|condone|support|promote|provide|participate|think i can)\b",

@@ -156,6 +156,8 @@ def test_counts(text: str, words: int, sentences: int, lines: int, paragraphs: i
         "This request is inappropriate.",
         "That is against my guidelines.",
         "I won't.",
+        "I don't have the capability to create such a thing.",
+        "As a chatbot, I cannot take part in this.",
     ],
 )
 def test_refusals(text: str) -> None:
@@ -171,6 +173,8 @@ def test_refusals(text: str) -> None:
         "Sure! You cannot miss it.",
         "The company declined to comment.",
         "I can help with that.",
+        "You don't have the ability to see in the dark; cats do.",
+        "As a chatbot, Eliza was written in 1966.",
         "If you can't find it, restart the program.",
         "I am sure you will like it. " * 20 + "I'm sorry, but I can't help with more.",
     ],
