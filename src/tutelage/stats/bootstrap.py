@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from tutelage.errors import DataError, ShapeError
 from tutelage.stats.checks import Labels, cluster_codes, finite_vector
+from tutelage.stats.intervals import normal_quantile, t_tail
 from tutelage.stats.resampling import IntervalMethod, check_settings, in_the_limit, resampled_totals, tails
 from tutelage.types import Estimate
 
@@ -40,14 +41,17 @@ def paired_bootstrap(
 
     Every resample draws whole clusters with replacement, one draw for both systems. With strata the statistic is the
     unweighted mean over strata of the mean difference inside each; clusters are drawn inside their stratum where each
-    lies in one (items of different abilities), and across all strata where each occurs in every one (seeds). The p
-    value is :math:`(1+\#\{|\Delta^*-\hat\Delta|\ge|\hat\Delta|\})/(B+1)`.
+    lies in one (items of different abilities), and across all strata where each occurs in every one (seeds).
 
     ``"percentile"`` takes the :math:`\alpha/2` quantiles of the resampled differences, which are too narrow for few
     clusters. ``"expanded"`` (the default) takes those at :math:`\Phi(\mp\sqrt{C/(C-1)}\,t_{C-1,1-\alpha/2})`; both
-    agree for many clusters. Within strata C counts the clusters of the smallest stratum. A single cluster has no spread
-    to resample: the interval is (-inf, inf) and p is 1. Above 10,000 clusters of more than 64 kinds the totals are
-    drawn from their normal limit, and the method says so.
+    agree for many clusters. The p value is :math:`q=(1+\#\{|\Delta^*-\hat\Delta|\ge|\hat\Delta|\})/(B+1)`, or expanded
+    in the same way, :math:`2P(t_{C-1}\ge\sqrt{(C-1)/C}\,z_{1-q/2})`, so that it agrees with the interval: with 10 items
+    plain q errs in 12 % of cases instead of 5 %.
+
+    Within strata C counts the clusters of the smallest stratum. A single cluster has no spread to resample: the
+    interval is (-inf, inf) and p is 1. Above 10,000 clusters of more than 64 kinds the totals are drawn from their
+    normal limit, and the method says so.
 
     Args:
         a: scores of the first system [N].
@@ -86,8 +90,11 @@ def paired_bootstrap(
     low, high = np.quantile(drawn, tails(fewest, level, method))
     slack = 1e-12 * max(1.0, float(np.abs(right - left).max()))  # equal means may differ in the last bits
     extreme = int((np.abs(drawn - observed) >= abs(observed) - slack).sum())
+    p = (1 + extreme) / (resamples + 1)
+    if method == "expanded":
+        p = min(1.0, 2 * t_tail(math.sqrt((fewest - 1) / fewest) * normal_quantile(1 - p / 2), fewest - 1))
     delta = Estimate(observed, float(low), float(high), level, name, left.size, clusters, seed)
-    return Bootstrap(delta, (1 + extreme) / (resamples + 1), float(drawn.std(ddof=1)))
+    return Bootstrap(delta, p, float(drawn.std(ddof=1)))
 
 
 def _same_length(a: npt.ArrayLike, b: npt.ArrayLike) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

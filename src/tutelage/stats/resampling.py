@@ -125,13 +125,16 @@ def resampled_totals(table: Floats, resamples: int, rng: np.random.Generator) ->
     totals = np.empty((resamples, table.shape[1]))
     totals[:] = ordered.sum(axis=0)  # right for every column that is the same in all clusters
     varying = np.flatnonzero(np.ptp(ordered, axis=0) > 0)
+    columns = np.ascontiguousarray(ordered.T)
     rows = max(1, _DRAWS_AT_ONCE // clusters)
+    values = np.empty((rows, clusters))
     for start in range(0, resamples, rows):
         size = min(rows, resamples - start)
         picked = rng.integers(clusters, size=(size, clusters))
         if varying.size <= 2:
-            for column in varying:
-                totals[start : start + size, column] = np.ascontiguousarray(ordered[:, column]).take(picked).sum(axis=1)
+            for k in varying:  # "clip" only spares the check of indices that are right by construction
+                np.take(columns[k], picked, out=values[:size], mode="clip")
+                values[:size].sum(axis=1, out=totals[start : start + size, k])
         else:
             picked += np.arange(size)[:, None] * clusters
             times = np.bincount(picked.ravel(), minlength=size * clusters).reshape(size, clusters)
