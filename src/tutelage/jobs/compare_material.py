@@ -121,7 +121,7 @@ def _in_unit_range(*values: FloatArray) -> bool:
 
 
 def _unit(facts: MetricFacts, pair: Pair) -> str:
-    if facts.unit not in ("", "points"):
+    if facts.unit not in ("", "points") and not facts.unit.startswith("share"):
         return facts.unit
     return "points" if _in_unit_range(pair.old.values, pair.new.values) else ""
 
