@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import tutelage
 from tutelage.errors import DataError
 from tutelage.papers import tools as tools_module
 from tutelage.papers.catalogue import entries, evidence_folder, recipe_slugs, state
@@ -120,7 +121,19 @@ def test_new_evidence_is_seen_at_once(tmp_path, written):
     assert state("raft", tmp_path).status == "implemented"
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", "null", '{"slug": "raft", "verdict": "replicated"}', "\x00"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        "null",
+        '{"slug": "raft", "verdict": "replicated"}',
+        "\x00",
+        pytest.param("[" * 100_000, id="deep"),
+    ],
+)
 def test_a_damaged_file_is_no_verdict_and_no_crash(tmp_path, text):
     (tmp_path / "raft.json").write_text(text)
     found = state("raft", tmp_path)
@@ -135,6 +148,15 @@ def test_a_verdict_changed_by_hand_does_not_count(tmp_path):
     (tmp_path / "raft.json").write_text(json.dumps(found))
     assert state("raft", tmp_path).status == "implemented"
     assert "the parts do not say" in state("raft", tmp_path).note
+
+
+def test_what_cannot_be_read_is_no_verdict_and_no_crash(tmp_path):
+    (tmp_path / "raft.json").mkdir()
+    found = state("raft", tmp_path)
+    assert (found.status, found.evidence) == ("implemented", None)
+    assert found.note.startswith("raft.json: ")
+    (tmp_path / "file").write_text("")
+    assert state("raft", tmp_path / "file").note == ""
 
 
 def test_a_folder_that_is_not_there_is_empty(tmp_path):
@@ -160,19 +182,39 @@ def test_the_evidence_of_raft_counts():
     assert all(outcome in found.verdict for outcome in outcomes)
 
 
+def test_without_the_source_tree_evidence_is_the_users(tmp_path, monkeypatch):
+    installed = tmp_path / "lib" / "site-packages" / "tutelage" / "papers" / "catalogue" / "states.py"
+    (tmp_path / "lib" / "evidence").mkdir(parents=True)
+    monkeypatch.setattr("tutelage.papers.catalogue.states.__file__", str(installed))
+    monkeypatch.setenv("TUTELAGE_HOME", str(tmp_path / "home"))
+    assert evidence_folder() == tmp_path / "home" / "evidence"
+
+
 @pytest.mark.slow
 def test_recipes_found_by_name_are_those_that_register():
     from tutelage.papers.recipes import load_recipes
+    from tutelage.papers.tool_recipe import tool_recipes
 
-    assert recipe_slugs() == set(load_recipes().names())
+    assert recipe_slugs() == {*load_recipes().names(), *tool_recipes.names()}
 
 
-@pytest.mark.parametrize("tool", [pytest.param(t, id=t.target) for each in TOOLS.values() for t in each])
-def test_every_tool_can_be_imported_and_is_documented(tool):
+EACH_TOOL = [pytest.param(tool, id=tool.target) for each in TOOLS.values() for tool in each]
+
+
+@pytest.mark.parametrize("tool", EACH_TOOL)
+def test_every_tool_is_public_and_there(tool):
     module, _, name = tool.target.partition(":")
-    assert module.startswith("tutelage.")
-    assert not any(part.startswith("_") for part in (*module.split("."), name))
-    found = tool.load()
-    assert len((found.__doc__ or "").strip().split()) >= 10
+    first, *rest = module.split(".")
+    assert first == "tutelage"
+    assert not any(part.startswith("_") for part in (*rest, name))
+    place = Path(tutelage.__file__).parent.joinpath(*rest)
+    source = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+    assert f'"{name}"' in source.read_text(encoding="utf-8")
     assert tool.covers
     assert not tool.command or tool.command.startswith("tutelage ")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tool", EACH_TOOL)
+def test_every_tool_can_be_imported_and_is_documented(tool):
+    assert len((tool.load().__doc__ or "").strip().split()) >= 10

@@ -81,6 +81,8 @@ def parse_entry(slug: str, text: str, *, where: str = "") -> Entry:
         found = _LINE.search(str(error))
         line = found[1] if found and found[1] else str(text.count("\n") + 1)
         raise DataError(f"not TOML: {_LINE.sub('', str(error)).strip()}", where=f"{where}:{line}") from error
+    except (RecursionError, ValueError) as error:
+        raise DataError("not usable TOML", where=where, hint="nest less, and use shorter numbers") from error
     for key in raw:
         if key not in _READERS:
             close = nearest(key, _READERS)

@@ -19,8 +19,8 @@ def entries() -> tuple[Entry, ...]:
     """Every paper of the catalogue, newest first.
 
     Example:
-        >>> len(entries()), entries()[0].slug
-        (66, 'prune-opd')
+        >>> [one.slug for one in entries() if one.date == "2026-05-27"]
+        ['graded-formality', 'oversight-case-study']
     """
     return read_catalogue(FOLDER)
 

@@ -2,8 +2,8 @@
 
 A recipe is a file of :mod:`tutelage.papers.recipes`, named like the paper (hyphens become underscores); it is found
 by its name, because importing it would bring torch in. A verdict needs the recipe and evidence that passes every
-check of :func:`tutelage.papers.evidence.check_evidence`, from a real run. An implementation is a recipe that has not
-been run, or a tool named in :mod:`tutelage.papers.tools` that covers the paper's method.
+check of :func:`tutelage.papers.evidence.read_evidence`, from a real run. An implementation is a recipe without
+evidence, be it a tool or not run yet, or an object named in :mod:`tutelage.papers.tools` that covers the method.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def state(slug: str, folder: Path | None = None) -> State:
     entry(slug)
     recipe = slug if slug in recipe_slugs() else None
     path = (evidence_folder() if folder is None else folder) / f"{slug}.json"
-    verdict, note = _judged(path, slug) if path.is_file() else ("", "")
+    verdict, note = _judged(path, slug)
     if verdict and recipe is None:
         verdict, note = "", "there is evidence, but no recipe that could have made it"
     if verdict:
@@ -85,14 +85,18 @@ def evidence_folder() -> Path:
 
 
 def _judged(path: Path, slug: str) -> tuple[str, str]:
-    """The verdict in ``path``, or why there is none."""
+    """The verdict in ``path``, or why there is none; nothing of either without the file."""
     try:
         seen = path.stat()
         return _read(path, slug, seen.st_mtime_ns, seen.st_size)
+    except (FileNotFoundError, NotADirectoryError):
+        return "", ""
     except TutelageError as error:
         return "", f"{path.name}: {error.what}"
     except OSError as error:
         return "", f"{path.name}: {error.strerror or error}"
+    except RecursionError:
+        return "", f"{path.name}: it is nested too deeply"
 
 
 @lru_cache(maxsize=512)
