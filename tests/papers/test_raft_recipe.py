@@ -8,7 +8,7 @@ import pytest
 
 from tutelage.errors import ConfigError, ModelError
 from tutelage.papers.claim import Measured, judge_claim
-from tutelage.papers.evidence import check_evidence, read_evidence, write_evidence
+from tutelage.papers.evidence import read_evidence, validate_evidence, write_evidence
 from tutelage.papers.recipes import load_recipes
 from tutelage.papers.recipes import raft as recipe
 
@@ -98,7 +98,7 @@ def test_smoke_run_resumes_without_repeating(tmp_path, monkeypatch):
     monkeypatch.setenv("TUTELAGE_HOME", str(tmp_path / "home"))
     config = recipe.smoke(2)
     found = recipe.run(config, tmp_path / "run")
-    check_evidence(found)
+    validate_evidence(found)
     assert (tmp_path / "run" / "rule.json").exists()
     assert found["rule_hash"] == json.loads((tmp_path / "run" / "rule.json").read_text())["rule_hash"]
     write_evidence(tmp_path / "raft.json", found)

@@ -9,24 +9,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from tutelage.errors import DataError
+from tutelage.errors import ConfigError, DataError
 from tutelage.io import content_hash
 from tutelage.registry import Registry
-from tutelage.stats import ClaimVerdict, paired_bootstrap, verdict
+from tutelage.stats import ClaimVerdict, paired_bootstrap, two_level_bootstrap, verdict
 from tutelage.stats.verdict import Direction
-from tutelage.types import FloatArray
+from tutelage.types import Estimate, FloatArray
 
 __all__ = [
     "Claim",
     "Measured",
     "Paper",
     "Part",
+    "Plan",
     "Recipe",
+    "Resampled",
     "Results",
+    "Tier",
     "gathered",
     "judge_claim",
     "judge_part",
@@ -34,7 +37,11 @@ __all__ = [
     "recipe",
     "recipes",
     "rule_hash",
+    "rule_records",
 ]
+
+Tier = Literal["smoke", "cpu", "full", "gpu"]
+Resampled = Literal["seeds", "seeds and items"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,8 @@ class Part:
     """One comparison: mean of ``metric`` in ``arm`` minus that in ``against`` (an arm) or ``threshold`` (a number).
 
     ``direction`` is the claimed sign of the difference; with ``margin`` the claim is that it does not fall further
-    than that on the wrong side (see :func:`tutelage.stats.verdict`).
+    than that on the wrong side (see :func:`tutelage.stats.verdict`). ``resampled`` says what another run would have
+    drawn anew: other seeds on these items, or other seeds and other items (the same items under every seed).
     """
 
     name: str
@@ -64,10 +72,18 @@ class Part:
     against: str | None = None
     threshold: float | None = None
     margin: float | None = None
+    resampled: Resampled = "seeds"
 
     def __post_init__(self) -> None:
         if (self.against is None) == (self.threshold is None):
             raise DataError("a part is measured against an arm or a number, one of them", where=f"part {self.name!r}")
+
+    def record(self) -> dict[str, Any]:
+        """The part as it is hashed and written; what is left at ``resampled="seeds"`` is not said."""
+        found = asdict(self)
+        if self.resampled == "seeds":
+            del found["resampled"]
+        return found
 
 
 @dataclass(frozen=True)
@@ -78,6 +94,10 @@ class Claim:
     statement: str
     source: str
     parts: tuple[Part, ...]
+
+    def record(self) -> dict[str, Any]:
+        """The claim as it is hashed and written."""
+        return {**asdict(self), "parts": [part.record() for part in self.parts]}
 
 
 @dataclass(frozen=True)
@@ -116,35 +136,80 @@ Run = Callable[[Any, Path], dict[str, Any]]
 
 
 @dataclass(frozen=True)
+class Plan:
+    """How a recipe is run.
+
+    Attributes:
+        tiers: from a tier's name to a function (number of seeds) -> config; "smoke" and "cpu" are always there.
+        arms: from an arm's name to what it does, the controls included.
+        controls: the arms that are there to be beaten: doing nothing, the same effort spent otherwise.
+        seconds: from a tier's name to the CPU-seconds to expect of it with ``seeds`` seeds on one thread.
+        seeds: how many seeds the verdict takes.
+    """
+
+    tiers: Mapping[Tier, Callable[[int], Any]]
+    arms: Mapping[str, str]
+    controls: tuple[str, ...]
+    seconds: Mapping[Tier, float]
+    seeds: int = 5
+
+
+@dataclass(frozen=True)
 class Recipe:
-    """A paper's experiment: ``tiers`` maps the tier's name to a function (seeds) -> config; ``run(config, folder)``."""
+    """A paper's experiment: claims fixed before the run, the plan, and ``run(config, folder)`` -> evidence."""
 
     slug: str
     paper: Paper
     claims: tuple[Claim, ...]
-    tiers: Mapping[str, Callable[[int], Any]]
+    plan: Plan
     run: Run
+
+    def config(self, tier: str, seeds: int | None = None) -> Any:
+        """The configuration of a tier, with the plan's number of seeds unless another is given.
+
+        Raises:
+            ConfigError: the recipe has no such tier.
+        """
+        for name, make in self.plan.tiers.items():
+            if name == tier:
+                return make(self.plan.seeds if seeds is None else seeds)
+        raise ConfigError(
+            f"there is no tier {tier!r}", where=f"recipe {self.slug}", hint=f"one of {', '.join(self.plan.tiers)}"
+        )
 
 
 recipes: Registry[Recipe] = Registry("recipe")
 
 
-def recipe(
-    slug: str, paper: Paper, claims: Sequence[Claim], tiers: Mapping[str, Callable[[int], Any]]
-) -> Callable[[Run], Run]:
-    """Decorator: register ``run`` as the recipe ``slug`` and leave it untouched."""
+def recipe(slug: str, paper: Paper, claims: Sequence[Claim], plan: Plan) -> Callable[[Run], Run]:
+    """Decorator: register ``run`` as the recipe ``slug`` and leave it untouched.
+
+    Raises:
+        DataError: a control is no arm, a claim compares arms that are not there, a tier has no expected cost.
+    """
+    named = {arm for claim in claims for part in claim.parts for arm in (part.arm, part.against) if arm is not None}
+    unknown = sorted((named | set(plan.controls)) - set(plan.arms))
+    if unknown:
+        raise DataError(f"arms that the plan does not name: {', '.join(unknown)}", where=f"recipe {slug}")
+    if not {"smoke", "cpu"} <= set(plan.tiers) or set(plan.tiers) != set(plan.seconds):
+        raise DataError("smoke and cpu are needed, and the seconds of every tier", where=f"recipe {slug}")
 
     def decorate(run: Run) -> Run:
         link = f"https://arxiv.org/abs/{paper.arxiv}"
-        recipes.register(slug, paper=link)(Recipe(slug, paper, tuple(claims), dict(tiers), run))
+        recipes.register(slug, paper=link)(Recipe(slug, paper, tuple(claims), plan, run))
         return run
 
     return decorate
 
 
+def rule_records(claims: Sequence[Claim]) -> list[dict[str, Any]]:
+    """The claims with their rules as they stand in the evidence."""
+    return [claim.record() for claim in claims]
+
+
 def rule_hash(claims: Sequence[Claim], config: Mapping[str, Any]) -> str:
     """SHA-256 of claims and configuration: what is written down before the run cannot be bent after it."""
-    return content_hash({"claims": [asdict(claim) for claim in claims], "config": dict(config)})
+    return content_hash({"claims": rule_records(claims), "config": dict(config)})
 
 
 def judge_part(part: Part, results: Results, *, resamples: int = 10_000, seed: int = 0) -> ClaimVerdict:
@@ -164,8 +229,23 @@ def judge_part(part: Part, results: Results, *, resamples: int = 10_000, seed: i
                 where=f"metric {part.metric}",
             )
         other = second.values
-    drawn = paired_bootstrap(other, first.values, cluster=first.seeds, resamples=resamples, seed=seed)
-    return verdict(drawn.delta, part.direction, part.margin)
+    interval = _interval(part, first, first.values - other, resamples, seed)
+    return verdict(interval, part.direction, part.margin)
+
+
+def _interval(part: Part, owner: Measured, differences: FloatArray, resamples: int, seed: int) -> Estimate:
+    if part.resampled == "seeds":
+        none = np.zeros(len(differences))
+        return paired_bootstrap(none, differences, cluster=owner.seeds, resamples=resamples, seed=seed).delta
+    seeds = list(dict.fromkeys(owner.seeds))
+    table = {
+        one: {i: d for s, i, d in zip(owner.seeds, owner.ids, differences, strict=True) if s == one} for one in seeds
+    }
+    items = list(table[seeds[0]])
+    if any(list(row) != items for row in table.values()):
+        raise DataError("not every seed has the same items in the same order", where=f"metric {part.metric}")
+    scores = [[row[item] for item in items] for row in table.values()]
+    return two_level_bootstrap(scores, resamples=resamples, seed=seed).mean
 
 
 def judge_claim(claim: Claim, results: Results, *, resamples: int = 10_000) -> tuple[str, dict[str, ClaimVerdict]]:

@@ -6,9 +6,13 @@ import math
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
 
 from tutelage.errors import DataError
 from tutelage.io import content_hash, write_json
@@ -19,38 +23,22 @@ from tutelage.types import Estimate
 
 __all__ = [
     "FORMAT",
-    "board",
-    "check_evidence",
     "claim_record",
+    "evidence_files",
+    "is_evidence",
     "part_record",
     "read_evidence",
+    "validate_evidence",
     "versions",
     "write_evidence",
 ]
 
 FORMAT = 1
+LEVEL = 0.95
 SEEDS_NEEDED = 5
-TIERS = ("smoke", "cpu", "gpu")
-KEYS: dict[str, type] = {
-    "format": int,
-    "slug": str,
-    "paper": dict,
-    "tier": str,
-    "seeds": list,
-    "claims": list,
-    "rules": list,
-    "config": dict,
-    "rule_hash": str,
-    "arms": dict,
-    "notes": list,
-    "checks": dict,
-    "cost": dict,
-    "versions": dict,
-    "command": str,
-}
-CLAIM_KEYS = {"id", "statement", "verdict", "parts"}
-PART_KEYS = {"name", "direction", "margin", "outcome", "minimum_detectable", "delta"}
-DELTA_KEYS = {"value", "low", "high", "level", "method", "n", "n_clusters", "seed"}
+SCHEMA = Path(__file__).with_name("evidence.schema.json")
+SAME = 1e-9
+"""Two numbers that are the same but for the order of their sums differ by less, relative to the larger or to 1."""
 
 
 def part_record(name: str, found: ClaimVerdict) -> dict[str, Any]:
@@ -77,70 +65,99 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
-def check_evidence(value: Any, *, where: str = "evidence") -> dict[str, Any]:
-    """Return ``value`` if it is evidence, with verdicts that follow from its intervals.
+def validate_evidence(value: Any, where: str = "evidence") -> dict[str, Any]:
+    """Return ``value`` if it is evidence whose verdicts follow from its intervals and from rules fixed before the run.
+
+    The form is that of ``evidence.schema.json`` in this package. Beyond it: the hash is that of rules and
+    configuration; every claim and part is its rule's; every difference is that of the arms' means; every outcome is
+    what the rule says of the interval, every verdict what the parts say; a tier other than smoke has five seeds.
+
+    Args:
+        value: what was read from JSON.
+        where: named in the error, for example the file.
 
     Raises:
-        DataError: a key is missing, unknown or of the wrong type; a number is not finite; a tier other than smoke has
-            fewer than five seeds; the rule's hash, a part's outcome or a claim's verdict is not what the rest says.
+        DataError: one of these does not hold; names the place.
     """
-    if not isinstance(value, dict):
-        raise DataError("evidence is a JSON object", where=where)
-    _same_keys(value, set(KEYS), where)
-    for key, kind in KEYS.items():
-        if not isinstance(value[key], kind) or isinstance(value[key], bool):
-            raise DataError(f"{key} must be {kind.__name__}", where=where)
     _finite(value, where)
-    if value["format"] != FORMAT:
-        raise DataError(f"format {value['format']} is not {FORMAT}", where=where)
-    if value["tier"] not in TIERS:
-        raise DataError(f"tier {value['tier']!r} is none of {', '.join(TIERS)}", where=where)
+    _check_form(value, where)
     seeds = value["seeds"]
-    if not all(isinstance(seed, int) for seed in seeds) or len(set(seeds)) != len(seeds):
-        raise DataError("seeds must be different whole numbers", where=where)
     if value["tier"] != "smoke" and len(seeds) < SEEDS_NEEDED:
         raise DataError(f"{len(seeds)} seeds are too few", where=where, hint=f"run at least {SEEDS_NEEDED}")
     if value["rule_hash"] != content_hash({"claims": value["rules"], "config": value["config"]}):
         raise DataError("the rule's hash does not belong to these rules and this configuration", where=where)
     rules = {rule["id"]: rule for rule in value["rules"]}
-    if [claim.get("id") for claim in value["claims"]] != list(rules):
-        raise DataError("every rule needs a verdict, in the same order", where=where)
+    if len(rules) != len(value["rules"]) or [claim["id"] for claim in value["claims"]] != list(rules):
+        raise DataError("every rule needs a verdict, in the same order, and a name of its own", where=where)
     for claim in value["claims"]:
-        _check_claim(claim, rules[claim["id"]], len(seeds), f"{where}, claim {claim['id']}")
-    return value
+        _check_claim(claim, rules[claim["id"]], value, f"{where}, claim {claim['id']}")
+    return dict(value)
 
 
-def _check_claim(claim: Mapping[str, Any], rule: Mapping[str, Any], seeds: int, where: str) -> None:
-    _same_keys(claim, CLAIM_KEYS, where)
-    if claim["statement"] != rule["statement"] or not claim["statement"]:
+@cache
+def _schema() -> Draft202012Validator:
+    return Draft202012Validator(read_json(SCHEMA))
+
+
+def _check_form(value: Any, where: str) -> None:
+    found = best_match(_schema().iter_errors(value))
+    if found is not None:
+        place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in found.absolute_path)
+        raise DataError(_shortened(found.message), where=f"{where}{place}", hint="see papers/evidence.schema.json")
+
+
+def _shortened(text: str, length: int = 200) -> str:
+    """``text`` cut to ``length`` characters: a message may repeat what is wrong at length."""
+    return text if len(text) <= length else text[: length - 4] + " ..."
+
+
+def _check_claim(claim: Mapping[str, Any], rule: Mapping[str, Any], value: Mapping[str, Any], where: str) -> None:
+    if claim["statement"] != rule["statement"]:
         raise DataError("the statement is not the one that was fixed", where=where)
-    if [part.get("name") for part in claim["parts"]] != [part["name"] for part in rule["parts"]]:
+    if [part["name"] for part in claim["parts"]] != [part["name"] for part in rule["parts"]]:
         raise DataError("the parts are not those of the rule", where=where)
     for part, fixed in zip(claim["parts"], rule["parts"], strict=True):
-        place = f"{where}, part {part['name']!r}"
-        _same_keys(part, PART_KEYS, place)
-        _same_keys(part["delta"], DELTA_KEYS, place)
-        if (part["direction"], part["margin"]) != (fixed["direction"], fixed["margin"]):
-            raise DataError("direction or margin is not the rule's", where=place)
-        delta = Estimate(**part["delta"])
-        if delta.n_clusters != seeds:
-            raise DataError(f"the interval has {delta.n_clusters} clusters for {seeds} seeds", where=place)
-        if not delta.low <= delta.value <= delta.high:
-            raise DataError("the value lies outside its interval", where=place)
-        if verdict(delta, part["direction"], part["margin"]).outcome != part["outcome"]:
-            raise DataError(f"the interval does not say {part['outcome']!r}", where=place)
+        _check_part(part, fixed, value, f"{where}, part {part['name']!r}")
     if claim["verdict"] != overall([part["outcome"] for part in claim["parts"]]):
         raise DataError(f"the parts do not say {claim['verdict']!r}", where=where)
 
 
-def _same_keys(value: Any, expected: set[str], where: str) -> None:
-    if not isinstance(value, dict):
-        raise DataError("an object is expected here", where=where)
-    missing, unknown = sorted(expected - set(value)), sorted(set(value) - expected)
-    if missing or unknown:
-        raise DataError(
-            f"missing: {', '.join(missing) or 'none'}; unknown: {', '.join(unknown) or 'none'}", where=where
-        )
+def _check_part(part: Mapping[str, Any], rule: Mapping[str, Any], value: Mapping[str, Any], where: str) -> None:
+    if (part["direction"], part["margin"]) != (rule["direction"], rule["margin"]):
+        raise DataError("direction or margin is not the rule's", where=where)
+    delta, seeds = Estimate(**part["delta"]), len(value["seeds"])
+    if delta.level != LEVEL:
+        raise DataError(f"the interval is of {delta.level}, not {LEVEL}", where=where)
+    if delta.n_clusters != seeds:
+        raise DataError(f"the interval has {delta.n_clusters} clusters for {seeds} seeds", where=where)
+    if not delta.low <= delta.value <= delta.high:
+        raise DataError("the value lies outside its interval", where=where)
+    if ("seeds and items" in delta.method) != ("resampled" in rule):
+        raise DataError(f"{delta.method!r} is not what the rule resamples", where=where)
+    measured = _difference(rule, value["arms"], where)
+    if not _same(measured, delta.value):
+        raise DataError(f"the arms differ by {measured:.6g}, not by {delta.value:.6g}", where=where)
+    again = verdict(delta, part["direction"], part["margin"])
+    if again.outcome != part["outcome"]:
+        raise DataError(f"the interval does not say {part['outcome']!r}", where=where)
+    if not _same(again.minimum_detectable, part["minimum_detectable"]):
+        raise DataError(f"the smallest detectable effect is {again.minimum_detectable:.6g}", where=where)
+
+
+def _difference(rule: Mapping[str, Any], arms: Mapping[str, Any], where: str) -> float:
+    """The rule's difference from the means that the evidence gives of its arms."""
+    if (rule["against"] is None) == (rule["threshold"] is None):
+        raise DataError("a part is measured against an arm or a number, one of them", where=where)
+    try:
+        first = float(arms[rule["arm"]][rule["metric"]]["mean"])
+        other = rule["threshold"] if rule["against"] is None else arms[rule["against"]][rule["metric"]]["mean"]
+        return first - float(other)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError("the arms have no mean of what the rule compares", where=where) from error
+
+
+def _same(first: float, second: float) -> bool:
+    return abs(first - second) <= SAME * max(1.0, abs(first), abs(second))
 
 
 def _finite(value: Any, where: str) -> None:
@@ -154,32 +171,28 @@ def _finite(value: Any, where: str) -> None:
             _finite(inner, f"{where}[{place}]")
 
 
+def is_evidence(value: Any) -> bool:
+    """Whether ``value`` means to be a recipe's evidence, valid or not: other results may lie in the same folder."""
+    return isinstance(value, dict) and bool({"claims", "rules", "rule_hash"} & set(value))
+
+
+def evidence_files(folder: str | os.PathLike[str]) -> tuple[Path, ...]:
+    """The files in ``folder`` that mean to be a recipe's evidence, by name.
+
+    Raises:
+        DataError: the folder is missing, or a file is not JSON.
+    """
+    place = Path(folder)
+    if not place.is_dir():
+        raise DataError("there is no such folder", where=os.fspath(folder), hint="name the folder of the evidence")
+    return tuple(path for path in sorted(place.glob("*.json")) if is_evidence(read_json(path)))
+
+
 def write_evidence(path: str | os.PathLike[str], value: dict[str, Any]) -> None:
     """Check ``value`` and write it atomically."""
-    write_json(path, check_evidence(value, where=os.fspath(path)))
+    write_json(path, validate_evidence(value, os.fspath(path)))
 
 
 def read_evidence(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read and check one file of evidence."""
-    return check_evidence(read_json(path), where=os.fspath(path))
-
-
-def board(folder: str | os.PathLike[str]) -> str:
-    """The table of all evidence in ``folder`` as Markdown: claim, what was measured, verdict."""
-    lines = ["| paper | claim | measured (95 % interval) | verdict |", "|---|---|---|---|"]
-    for path in sorted(Path(folder).glob("*.json")):
-        found = read_evidence(path)
-        link = f"[{found['paper']['title']}](https://arxiv.org/abs/{found['paper']['arxiv']})"
-        for claim in found["claims"]:
-            measured = "<br>".join(_measured(part) for part in claim["parts"])
-            note = "" if found["tier"] != "smoke" else " (smoke run)"
-            lines.append(f"| {link} | {claim['id']}: {claim['statement']} | {measured} | {claim['verdict']}{note} |")
-    return "\n".join(lines) + "\n"
-
-
-def _measured(part: Mapping[str, Any]) -> str:
-    delta = part["delta"]
-    text = f"{part['name']}: {delta['value']:+.3g} [{delta['low']:.3g}, {delta['high']:.3g}]"
-    if part["outcome"] == "inconclusive":
-        text += f", would have found {part['minimum_detectable']:.2g}"
-    return text
+    return validate_evidence(read_json(path), os.fspath(path))

@@ -12,8 +12,8 @@ from rich.console import Console
 from tutelage.errors import ConfigError
 from tutelage.io import contained, write_json
 from tutelage.io.documents import read_json
-from tutelage.papers.claim import Claim, Paper, rule_hash
-from tutelage.papers.evidence import FORMAT, check_evidence, versions
+from tutelage.papers.claim import Claim, Paper, Plan, rule_hash, rule_records
+from tutelage.papers.evidence import FORMAT, validate_evidence, versions
 
 __all__ = ["RecipeFolder"]
 
@@ -30,7 +30,7 @@ class RecipeFolder:
     ) -> None:
         self.folder, self.slug, self.paper = folder, slug, paper
         self.console = Console(stderr=True)
-        self.rules, self.config = _plain([asdict(claim) for claim in claims]), _plain(dict(config))
+        self.rules, self.config = _plain(rule_records(claims)), _plain(dict(config))
         self.rule_hash = rule_hash(claims, config)
         rule = {"rule_hash": self.rule_hash, "claims": self.rules, "config": self.config}
         path = folder / "rule.json"
@@ -59,7 +59,8 @@ class RecipeFolder:
         arms: Mapping[str, Any],
         checks: Mapping[str, float],
         cost: Mapping[str, float],
-        notes: Sequence[str] = (),
+        notes: Sequence[str],
+        plan: Plan,
     ) -> dict[str, Any]:
         """The evidence, checked, also written to ``evidence.json`` in the folder."""
         found = {
@@ -73,13 +74,15 @@ class RecipeFolder:
             "config": self.config,
             "rule_hash": self.rule_hash,
             "arms": dict(arms),
+            "described": {arm: text for arm, text in plan.arms.items() if arm in arms},
+            "controls": [arm for arm in plan.controls if arm in arms],
             "notes": list(notes),
             "checks": dict(checks),
             "cost": dict(cost),
             "versions": versions(),
             "command": f"tutelage papers run {self.slug} --tier {tier} --seeds {len(seeds)} --out RUN",
         }
-        check_evidence(found, where=self.slug)
+        validate_evidence(found, where=self.slug)
         write_json(self.folder / "evidence.json", found)
         return found
 

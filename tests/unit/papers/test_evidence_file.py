@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 from tutelage.errors import DataError
-from tutelage.papers.claim import Claim, Measured, Paper, Part, judge_claim, judge_part, overall
-from tutelage.papers.evidence import board, check_evidence, part_record, read_evidence, write_evidence
+from tutelage.papers.board import board, render_markdown
+from tutelage.papers.claim import Claim, Measured, Paper, Part, Plan, judge_claim, judge_part, overall
+from tutelage.papers.evidence import part_record, read_evidence, validate_evidence, write_evidence
 from tutelage.papers.folder import RecipeFolder
 
 CLAIM = Claim("C1", "A beats B.", "Table 1", (Part("a - b", "score", "a", "greater", against="b"),))
 PAPER = Paper("A paper", "2026-01-01", "2601.00001", "tuning", "It says so.")
+PLAN = Plan({}, {"a": "new", "b": "old"}, ("b",), {})
 
 
 def results(difference):
@@ -29,14 +31,15 @@ def evidence(tmp_path):
     outcome, parts = judge_claim(CLAIM, results(0.5), resamples=500)
     records = [part_record(name, found) for name, found in parts.items()]
     claims = [{"id": "C1", "statement": CLAIM.statement, "verdict": outcome, "parts": records}]
-    return place.evidence("cpu", (0, 1, 2, 3, 4), claims, {"a": {}}, {}, {})
+    arms = {arm: {"score": found["score"].summary()} for arm, found in results(0.5).items()}
+    return place.evidence("cpu", (0, 1, 2, 3, 4), claims, arms, {}, {}, (), PLAN)
 
 
 def test_good_evidence_passes_and_survives_the_disk(evidence, tmp_path):
-    assert check_evidence(evidence)["claims"][0]["verdict"] == "replicated"
+    assert validate_evidence(evidence)["claims"][0]["verdict"] == "replicated"
     write_evidence(tmp_path / "evidence" / "made-up.json", evidence)
     assert read_evidence(tmp_path / "evidence" / "made-up.json") == evidence
-    table = board(tmp_path / "evidence")
+    table = render_markdown(board(tmp_path / "evidence"))
     assert "C1: A beats B." in table
     assert "| replicated |" in table
 
@@ -81,6 +84,13 @@ PART = ("claims", 0, "parts", 0)
         damage((*PART, "delta", "value"), 9.0),
         damage((*PART, "delta", "n_clusters"), 4),
         damage((*PART, "delta", "seed"), ...),
+        damage((*PART, "delta", "level"), 0.5),
+        damage((*PART, "delta", "method"), "expanded bootstrap of seeds and items"),
+        damage((*PART, "minimum_detectable"), 0.5),
+        damage(("arms", "a", "score", "mean"), 0.9),
+        damage(("arms", "b"), ...),
+        damage(("paper", "arxiv"), "here"),
+        damage(("slug",), "Made Up"),
         damage(("cost",), {"seconds": float("inf")}),
     ],
 )
@@ -88,13 +98,13 @@ def test_damaged_evidence_is_refused(evidence, change):
     damaged = copy.deepcopy(evidence)
     change(damaged)
     with pytest.raises(DataError):
-        check_evidence(damaged)
+        validate_evidence(damaged)
 
 
 @pytest.mark.parametrize("value", [None, [], "evidence", {}])
 def test_other_things_are_refused(value):
     with pytest.raises(DataError):
-        check_evidence(value)
+        validate_evidence(value)
 
 
 def test_a_part_needs_exactly_one_thing_to_be_measured_against():

@@ -16,7 +16,7 @@ from typing import Any
 
 from tutelage.errors import ModelError
 from tutelage.models import LoadedModel
-from tutelage.papers.claim import Claim, Paper, Part, gathered, judge_claim, recipe
+from tutelage.papers.claim import Claim, Paper, Part, Plan, gathered, judge_claim, recipe
 from tutelage.papers.evidence import claim_record
 from tutelage.papers.folder import RecipeFolder
 from tutelage.papers.lab.base_model import BaseSettings, base_model, tokenised
@@ -50,6 +50,18 @@ ARMS: dict[str, ArmPlan] = {
     "raft_fixed_0.1": ArmPlan("fused", supervised=True, distilled=True, conditioned=True, kl_weight=0.1),
     "raft_fixed_1": ArmPlan("fused", supervised=True, distilled=True, conditioned=True, kl_weight=1.0),
 }
+DESCRIBED = {
+    "base": "the model before any tuning",
+    "sft": "plain fine-tuning on the answers as given",
+    "sft_fused": "plain fine-tuning on the refined answers",
+    "opd": "refined answers and distillation from the base model without the answer",
+    "sdft": "distillation from the base model that is shown the answer, nothing else",
+    "raft": "refined answers, answer-conditioned distillation, moving-average balance",
+    "raft_fixed_0.1": "raft with the fixed weight 0.1",
+    "raft_fixed_1": "raft with the fixed weight 1",
+    "sdft_data": "fine-tuning on the rewrites before they are fused",
+}
+CONTROLS = ("base", "sft", "sft_fused", "raft_fixed_0.1", "raft_fixed_1")
 FULL: dict[str, ArmPlan] = {"sdft_data": ArmPlan("rewritten", supervised=True, distilled=False)}
 LIKE_RAFT = ("raft_fixed_0.1", "raft_fixed_1")
 """Arms that differ from raft in the balance alone: they take its learning rate."""
@@ -143,7 +155,15 @@ def smoke(seeds: int) -> RaftConfig:
     )  # fmt: skip
 
 
-@recipe("raft", PAPER, CLAIMS, {"cpu": cpu, "full": full, "smoke": smoke})
+PLAN = Plan(
+    tiers={"smoke": smoke, "cpu": cpu, "full": full},
+    arms=DESCRIBED,
+    controls=CONTROLS,
+    seconds={"smoke": 15, "cpu": 1200, "full": 1400},
+)
+
+
+@recipe("raft", PAPER, CLAIMS, PLAN)
 def run(config: RaftConfig, folder: Path) -> dict[str, Any]:
     """Train every arm under every seed, measure, judge; returns the evidence. Finished parts are not repeated."""
     place = RecipeFolder(folder, "raft", PAPER, CLAIMS, asdict(config))
@@ -166,7 +186,7 @@ def run(config: RaftConfig, folder: Path) -> dict[str, Any]:
     cost = {key: sum(row["cost"][key] for arm in lab.arms for row in tables[arm]) for key in tables["raft"][0]["cost"]}
     refined = {"refined_answers": sum(a["original"] != a["fused"] for a in lab.answers) / len(lab.answers)}
     notes = [*NOTES, *lab.notes(rates)]
-    return place.evidence(config.tier, config.seeds, claims, arms, {**checks, **refined}, cost, notes)
+    return place.evidence(config.tier, config.seeds, claims, arms, {**checks, **refined}, cost, notes, PLAN)
 
 
 class _Lab:

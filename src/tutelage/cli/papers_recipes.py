@@ -1,0 +1,183 @@
+"""``tutelage papers run | board | validate``: run a paper's recipe, show and check what the evidence says."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from tutelage.papers.claim import Recipe
+    from tutelage.papers.tool_recipe import ToolRecipe
+
+__all__ = ["mount"]
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def mount(app: typer.Typer) -> None:
+    """Add the commands to ``tutelage papers``."""
+    app.command("run")(run)
+    app.command("board")(board)
+    app.command("validate")(validate)
+
+
+def run(
+    slug: Annotated[str, typer.Argument(help="The paper, as `tutelage papers list` names it.")],
+    files: Annotated[list[Path] | None, typer.Argument(help="What a paper that is a tool works on.")] = None,
+    tier: Annotated[
+        Literal["smoke", "cpu", "full", "gpu"],
+        typer.Option(help="smoke: seconds, no verdict; cpu: the verdict; full, gpu: more, where a recipe has them."),
+    ] = "cpu",
+    seeds: Annotated[
+        int | None, typer.Option(min=2, help="How many seeds; the recipe's own number by default.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder of the run; runs/SLUG-TIER by default.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue what an earlier call began.")] = False,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads; models this small are fastest with one.")] = 1,
+    evidence: Annotated[
+        Path | None, typer.Option(help="Also write the evidence here, e.g. evidence/raft.json.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show claims, rules, arms and cost; run nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a paper: fix the rule, train and measure every arm, judge the claims. Or use the tool that it became."""
+    from tutelage.errors import ConfigError
+    from tutelage.papers.recipes import load_recipes, load_tool_recipes
+
+    tools = load_tool_recipes()
+    if slug in tools:
+        _use(tools.get(slug), files or [], as_json)
+        return
+    chosen = load_recipes().get(slug)
+    if files:
+        raise ConfigError("this recipe reads no files", where=slug, hint="leave them out")
+    config = chosen.config(tier, seeds)
+    if dry_run:
+        _show_plan(chosen, tier, config, as_json)
+        return
+    place = out or Path("runs") / f"{slug}-{tier}"
+    if (place / "rule.json").exists() and not resume:
+        raise ConfigError("a run has been begun here", where=str(place), hint="add --resume, or give a new folder")
+    _run(chosen, config, place, threads, evidence, as_json)
+
+
+def _use(tool: ToolRecipe, files: list[Path], as_json: bool) -> None:
+    found = tool.run(files)
+    typer.echo(json.dumps(dict(found.record), indent=2) if as_json else found.text)
+    if not found.passed:
+        raise typer.Exit(1)
+
+
+def _show_plan(chosen: Recipe, tier: str, config: Any, as_json: bool) -> None:
+    from tutelage.papers.claim import rule_hash, rule_records
+
+    seconds = next(value for name, value in chosen.plan.seconds.items() if name == tier)
+    plan = {
+        "slug": chosen.slug,
+        "tier": tier,
+        "rule_hash": rule_hash(chosen.claims, asdict(config)),
+        "claims": rule_records(chosen.claims),
+        "arms": dict(chosen.plan.arms),
+        "controls": list(chosen.plan.controls),
+        "cpu_seconds": seconds,
+        "config": asdict(config),
+    }
+    if as_json:
+        typer.echo(json.dumps(plan, indent=2))
+        return
+    typer.echo(
+        f"{chosen.paper.title}\n{tier}: about {seconds:,.0f} CPU-seconds, seeds {', '.join(map(str, config.seeds))}"
+    )
+    for claim in chosen.claims:
+        typer.echo(f"\n{claim.id}: {claim.statement}")
+        for part in claim.parts:
+            typer.echo(f"   {part.name}: {part.direction} than {_line(part.margin)}, resampling {part.resampled}")
+    typer.echo("")
+    for arm, text in chosen.plan.arms.items():
+        typer.echo(f"{arm}{' (control)' if arm in chosen.plan.controls else ''}: {text}")
+    typer.echo(f"\nrule {plan['rule_hash']}")
+
+
+def _line(margin: float | None) -> str:
+    return "0" if margin is None else f"a harm of {margin:g}"
+
+
+def _run(chosen: Recipe, config: Any, place: Path, threads: int, evidence: Path | None, as_json: bool) -> None:
+    from tutelage.models.loading import set_threads
+    from tutelage.papers.evidence import write_evidence
+
+    set_threads(threads)
+    found = chosen.run(config, place)
+    if evidence is not None:
+        write_evidence(evidence, found)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    console = Console()
+    for claim in found["claims"]:
+        console.print(f"[bold]{claim['id']}[/] {claim['verdict']}: {claim['statement']}", highlight=False)
+    if found["tier"] == "smoke":
+        console.print("a smoke run shows that everything works; its verdicts mean nothing")
+    console.print(f"evidence: {evidence or place / 'evidence.json'}", highlight=False)
+
+
+def board(
+    evidence: Annotated[Path, typer.Option(help="Folder with the evidence files.")] = Path("evidence"),
+    write: Annotated[Path | None, typer.Option(help="Page to put the table in, e.g. docs/papers.md.")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit 1 if the page (docs/papers.md, or --write) is stale; write nothing.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show claim, measurement and verdict of every paper, from the evidence files alone."""
+    from tutelage.papers import board as papers_board
+
+    rows = papers_board.board(evidence)
+    page = write or Path("docs/papers.md")
+    if check:
+        stale = papers_board.is_stale(rows, page)
+        typer.echo(
+            f"{page}: {'stale, run `tutelage papers board --write ' + str(page) + '`' if stale else 'up to date'}"
+        )
+        if stale:
+            raise typer.Exit(1)
+    elif write is not None:
+        typer.echo(f"{page}: {'written' if papers_board.write_board(rows, page) else 'nothing to change'}")
+    elif as_json:
+        typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
+    else:
+        typer.echo(papers_board.render_markdown(rows), nl=False)
+
+
+def validate(
+    files: Annotated[list[Path] | None, typer.Argument(help="Evidence files; those in evidence/ by default.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check evidence files: form, hash of the rule, and that every verdict follows from its interval."""
+    from tutelage.errors import DataError
+    from tutelage.papers.evidence import evidence_files, read_evidence
+
+    chosen = files or evidence_files("evidence")
+    if not chosen:
+        raise DataError("there is no evidence here", where="evidence", hint="name the files to check")
+    found: dict[str, str | None] = {}
+    for path in chosen:
+        try:
+            read_evidence(path)
+            found[str(path)] = None
+        except DataError as error:
+            found[str(path)] = f"{error.where}: {error.what}"
+    if as_json:
+        typer.echo(
+            json.dumps([{"file": name, "valid": why is None, "error": why} for name, why in found.items()], indent=2)
+        )
+    else:
+        for name, why in found.items():
+            typer.echo(f"{name}: valid" if why is None else f"invalid: {why}")
+    if any(found.values()):
+        raise typer.Exit(1)
