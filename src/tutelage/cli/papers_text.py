@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["hit_json", "list_json", "record_json", "show_hits", "show_paper", "show_table"]
 
+_WIDE = 100  # columns from which a table has room for dates
 _SLUG = 34  # characters; ids of imported papers are longer, and cut in the table
 
 
@@ -62,12 +63,15 @@ def show_table(console: Console, rows: Sequence[dict[str, Any]]) -> None:
     table = Table(header_style="bold", box=None, pad_edge=False)
     slug = min(_SLUG, max((len(row["slug"]) for row in rows), default=4))
     table.add_column("slug", no_wrap=True, overflow="ellipsis", width=slug)
-    table.add_column("date", no_wrap=True, width=10)
+    dated = console.width >= _WIDE
+    if dated:
+        table.add_column("date", no_wrap=True, width=10)
     table.add_column("status", no_wrap=True, width=11)
-    rest = max(10, console.width - slug - 10 - 11 - 6)
-    table.add_column("title", no_wrap=True, overflow="ellipsis", width=rest)
+    rest = console.width - slug - 11 - 4 - (12 if dated else 0)
+    table.add_column("title", no_wrap=True, overflow="ellipsis", width=max(10, rest))
     for row in rows:
-        table.add_row(_plain(row["slug"]), row["date"], row["status"], _plain(row["title"]))
+        day = [row["date"]] if dated else []
+        table.add_row(_plain(row["slug"]), *day, row["status"], _plain(row["title"]))
     console.print(table)
 
 
