@@ -6,7 +6,7 @@ often each of the three differences occurs, so the intervals must agree within t
 Times are taken in turn (A B A B ...) in one process; neither side uses threads. Both spend most of it on the same
 random numbers when they draw the same resamples. Then: what a million items cost.
 
-    python bench/bootstrap.py [--rounds 7] [--sizes 1000 10000] [--items 1000000]
+    python bench/bootstrap.py [--rounds 11] [--sizes 1000 10000] [--items 1000000]
 
 Writes one JSON line to ``bench/results/bootstrap.json``.
 """
@@ -144,7 +144,7 @@ def million(n: int) -> dict[str, float]:
 def main() -> None:
     """Read the arguments, run all cases, keep the result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--sizes", type=int, nargs="*", default=[1_000, 10_000])
     parser.add_argument("--items", type=int, default=1_000_000)
     options = parser.parse_args()

@@ -105,9 +105,10 @@ def compare(
         delta, p, test = difference_of_shares(pairs.a, pairs.b, level=level), mcnemar(counts), "mcnemar mid-p"
         detectable = minimum_detectable_effect(counts.n, discordant_share=counts.discordant_share, level=level)
     else:
-        delta, p, test, error = _resampled(pairs, level, seed, resamples)
+        codes = None if pairs.clusters is None else cluster_codes(pairs.clusters, len(pairs.ids))
+        delta, p, test, error = _resampled(pairs, codes, level, seed, resamples)
         if pairs.proportion:
-            delta = difference_of_shares(pairs.a, pairs.b, pairs.clusters, level=level)
+            delta = difference_of_shares(pairs.a, pairs.b, codes, level=level)
             error = error or 1 / len(pairs.ids)  # where no item differs the spread is not 0 but unseen
         detectable = detectable_from(error, level)
     outcome = outcome_of(delta, detectable, smallest_effect, higher_is_better=a.higher_is_better)
@@ -115,17 +116,20 @@ def compare(
     return Comparison(delta, p, p, test, len(pairs.ids), counted, detectable, outcome)
 
 
-def _resampled(pairs: Aligned, level: float, seed: int, resamples: int) -> tuple[Estimate, float, str, float]:
+def _resampled(
+    pairs: Aligned, codes: npt.NDArray[np.intp] | None, level: float, seed: int, resamples: int
+) -> tuple[Estimate, float, str, float]:
     """Difference, p value, name of the test and standard error, from resamples or from what they tend to."""
-    if len(set(pairs.clusters) if pairs.clusters else pairs.ids) <= MANY_CLUSTERS:
-        found = paired_bootstrap(pairs.a, pairs.b, cluster=pairs.clusters, level=level, seed=seed, resamples=resamples)
+    difference = pairs.b - pairs.a
+    units = cluster_codes(codes, difference.size)
+    if int(units.max()) < MANY_CLUSTERS:
+        found = paired_bootstrap(pairs.a, pairs.b, cluster=codes, level=level, seed=seed, resamples=resamples)
         return found.delta, found.p, "paired bootstrap", found.standard_error
     check_settings(resamples, level)
-    difference = pairs.b - pairs.a
-    delta = mean_interval(difference, pairs.clusters, level=level)
-    error = math.sqrt(clustered_variance(difference, cluster_codes(pairs.clusters, difference.size)))
+    delta = mean_interval(difference, codes, level=level)
+    error = math.sqrt(clustered_variance(difference, units))
     p = t_test(delta.value, error, delta.n_clusters - 1)
-    return delta, p, "clustered paired t" if pairs.clusters else "paired t", error
+    return delta, p, "paired t" if codes is None else "clustered paired t", error
 
 
 def adjust(comparisons: Sequence[Comparison], *, method: Correction = "holm") -> list[Comparison]:

@@ -37,7 +37,7 @@ Drawing B times C clusters costs B C steps (10^10 for a million items). The perc
 have errors of the same order, 1/sqrt(C), so nothing is lost; the tests hold the two against each other.
 """
 _FEW_KINDS = 64  # up to so many distinct clusters, draw how often each occurs instead of which
-_DRAWS_AT_ONCE = 131_072  # cluster draws held at a time: they fit a processor's cache
+_DRAWS_AT_ONCE = 65_536  # cluster draws held at a time: they fit a processor's cache
 _PROBE = 1_000
 _TOLERATED_UNDEFINED = 0.05
 
