@@ -52,7 +52,7 @@ def test_interval_over_items_equals_a_naive_bootstrap():
     for ours, theirs in ((kendall_tau, scipy_stats.kendalltau), (spearman, scipy_stats.spearmanr)):
         found = ours(x, y, resamples=4000)
         drawn = []
-        for _ in range(500):
+        for _ in range(250):
             rows = rng.integers(120, size=120)
             drawn.append(theirs(np.round(x[rows].mean(0), 9), np.round(y[rows].mean(0), 9)).statistic)
         low, high = np.nanquantile(drawn, [0.025, 0.975])
