@@ -270,7 +270,8 @@ def _address(text: str, where: str) -> str:
 def _server(text: str) -> tuple[str, str, int, str]:
     try:
         parts = urlsplit(text)
-        port = parts.port or {"smtp": 587, "smtps": 465}.get(parts.scheme, 0)
+        usual = {"smtp": 587, "smtps": 465}.get(parts.scheme, 0)
+        port = (parts.port or usual) if usual else 0
     except ValueError:
         port, parts = 0, urlsplit("")
     if not port or not parts.hostname or parts.path.strip("/") or parts.query:

@@ -226,7 +226,7 @@ class Library:
         ):
             if value is not None:
                 parts.append(part)
-                values.append(clean(value))
+                values.append(value.encode("utf-8", "replace").decode())
         if filters.status == IMPORTED:
             parts.append("p.slug IS NULL")
         elif filters.status is not None:
