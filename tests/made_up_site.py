@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
+import anyio
 import numpy as np
 from starlette.testclient import TestClient
 
@@ -50,6 +53,63 @@ def add_run(store: Store, folder: Path, name: str, shift: float, *, method: str 
         store.add_scores(name, arm, Scores("domain/choice", ids, values))
     store.add_artifact(name, "notes", folder / "notes.txt", "")
     store.update_run(name, status="done", summary={"sentence": "Gained 9.0 points [1.0, 17.0].", "next_step": "Look."})
+
+
+@dataclass
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.body.decode()
+
+
+def ask(
+    app, target: str, *, method: str = "GET", headers: tuple[tuple[str, str], ...] = (("host", "127.0.0.1"),)
+) -> Answer:
+    """The answer to a request line exactly as written: no client in between that would tidy the address.
+
+    Args:
+        app: an ASGI application.
+        target: path and query, percent-encoded or not.
+        method: of the request.
+        headers: all of them.
+    """
+    raw, _, query = target.partition("?")
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": unquote(raw),
+        "raw_path": raw.encode("utf-8", "surrogatepass"),
+        "query_string": query.encode("utf-8", "surrogatepass"),
+        "root_path": "",
+        "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+    }
+    messages = []
+    coming = [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive():
+        if not coming:
+            await anyio.sleep_forever()  # the visitor stays
+        return coming.pop()
+
+    async def send(message):
+        messages.append(message)
+
+    anyio.run(app, scope, receive, send)
+    start = messages[0]
+    body = b"".join(message.get("body", b"") for message in messages[1:])
+    return Answer(start["status"], {k.decode(): v.decode() for k, v in start["headers"]}, body)
 
 
 class MadeUpSite:

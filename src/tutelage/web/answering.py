@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tutelage.errors import StoreError, TutelageError
+from tutelage.report.untrusted import one_line
 from tutelage.web.reading import Papers
 from tutelage.web.rendering import page
 from tutelage.web.run_reading import Runs
@@ -67,7 +68,8 @@ def answer(work: Work) -> Callable[[Request], Awaitable[Response]]:
         except TutelageError as error:
             return error_page(400, error.what, error.hint or "")
         except Exception as error:  # a defect of ours: the visitor gets a page, the terminal one line
-            _log.error("%s %s: %s: %s", request.method, request.url.path[:200], type(error).__name__, error)
+            what = one_line(f"{request.method} {request.url.path}: {type(error).__name__}: {error}", 300)
+            _log.error("%s", what)
             return error_page(500, "", "This is a defect of Tutelage; the terminal of `tutelage serve` names it.")
 
     return endpoint

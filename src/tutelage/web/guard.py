@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
@@ -14,6 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 __all__ = ["LONGEST_QUERY", "LOOPBACK", "PAGE_POLICY", "SANDBOX_POLICY", "Guard"]
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::[0-9]{1,5})?")
 LONGEST_QUERY = 32_768  # bytes of the address after the question mark
 
 _SHUT = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
@@ -90,19 +92,14 @@ class Guard:
 
 
 def _host(values: list[str]) -> str | None:
-    """The one name in ``Host`` without its port, in small letters; None when there is none or more than one.
+    """The one name in ``Host`` without its port, in small letters; None when there is none, or anything beside it.
 
     Example:
-        >>> _host(["LOCALHOST:80"]), _host(["[::1]:80"]), _host(["a", "b"]), _host(["x@127.0.0.1"])
-        ('localhost', '::1', None, 'x@127.0.0.1')
+        >>> _host(["LOCALHOST:80"]), _host(["[::1]:80"]), _host(["a", "b"]), _host(["[::1].example"])
+        ('localhost', '::1', None, None)
     """
-    if len(values) != 1:
-        return None
-    value = values[0].strip().lower()
-    if value.startswith("["):
-        return value[1:].partition("]")[0]
-    name, _, port = value.partition(":")
-    return name if not port or port.isdigit() else value
+    found = _HOST.fullmatch(values[0].strip()) if len(values) == 1 else None
+    return (found[1] or found[2]).lower() if found else None
 
 
 def _carries(header: str, token: str) -> bool:

@@ -11,6 +11,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 from tutelage.errors import DataError, TutelageError
+from tutelage.io.documents import read_json
 from tutelage.papers import catalogue
 from tutelage.papers.catalogue import FAMILIES
 from tutelage.papers.evidence import read_evidence
@@ -138,7 +139,9 @@ def _read_all(paths: Sequence[Path]) -> tuple[tuple[Verdict, ...], tuple[str, ..
     problems: list[str] = []
     for path in paths:
         try:
-            verdicts += _verdicts(read_evidence(path))
+            raw = read_json(path)
+            if isinstance(raw, Mapping) and "slug" in raw:  # else a measurement of the library itself
+                verdicts += _verdicts(read_evidence(path))
         except TutelageError as error:
             problems.append(f"{path.name}: {error.what}")
     return tuple(verdicts), tuple(problems)

@@ -155,9 +155,9 @@ def _overlaid(first: Curves, second: Curves) -> list[tuple[str, Any]]:
 
 routes = [
     Route("/runs", answer(runs)),
-    Route("/run/{id}/report", answer(report)),
-    Route("/run/{id}/file/{number:int}", answer(artifact)),
-    Route("/run/{id}", answer(run)),
+    Route("/run/{id:path}/report", answer(report)),
+    Route("/run/{id:path}/file/{number:int}", answer(artifact)),
+    Route("/run/{id:path}", answer(run)),
     Route("/compare", answer(compare)),
     Route("/health", answer(health)),
 ]

@@ -105,18 +105,16 @@ class Runs:
 
     def artifact(self, run: Run, number: int) -> tuple[str, BinaryIO] | None:
         """Name and opened file of an artefact, found by its number in the store; None unless it lies in the folder."""
-        folder = _folder(run)
-        if folder is None:
+        one = next((one for one in self.artifacts(run) if one.id == number), None)
+        folder = _folder(run) if one else None
+        if one is None or folder is None:
             return None
-        for one in self.artifacts(run):
-            if one.id == number:
-                try:
-                    path = Path(one.path).resolve()
-                    found = _opened(path) if path.is_relative_to(folder) else None
-                except (OSError, ValueError, RuntimeError):
-                    return None
-                return (path.name, found) if found else None
-        return None
+        try:
+            path = Path(one.path).resolve()
+            found = _opened(path) if path.is_relative_to(folder) else None
+        except (OSError, ValueError, RuntimeError):
+            return None
+        return (path.name, found) if found else None
 
     def _report(self, run: Run) -> Path | None:
         folder = _folder(run)
