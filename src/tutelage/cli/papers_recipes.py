@@ -47,13 +47,13 @@ def run(
 ) -> None:
     """Run a paper: fix the rule, train and measure every arm, judge the claims. Or use the tool that it became."""
     from tutelage.errors import ConfigError
-    from tutelage.papers.recipes import load_recipes, load_tool_recipes
+    from tutelage.papers.recipes import load_recipe
+    from tutelage.papers.tool_recipe import ToolRecipe
 
-    tools = load_tool_recipes()
-    if slug in tools:
-        _use(tools.get(slug), files or [], as_json)
+    chosen = load_recipe(slug)
+    if isinstance(chosen, ToolRecipe):
+        _use(chosen, files or [], as_json)
         return
-    chosen = load_recipes().get(slug)
     if files:
         raise ConfigError("this recipe reads no files", where=slug, hint="leave them out")
     config = chosen.config(tier, seeds)

@@ -16,11 +16,15 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     """The value in a JSON file.
 
     Raises:
-        DataError: the file is missing, not UTF-8 or not JSON, named with the line.
+        DataError: the file is missing, cannot be read, is not UTF-8 or not JSON, named with the line.
     """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise DataError("the file is missing", where=os.fspath(path)) from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except OSError as error:
+        raise DataError(f"the file cannot be read: {error.strerror or error}", where=os.fspath(path)) from error
+    except RecursionError as error:
+        raise DataError("the document is nested too deeply", where=os.fspath(path)) from error
+    except ValueError as error:  # not UTF-8, not JSON, a number of too many digits
         raise DataError(f"not a JSON document: {error}", where=os.fspath(path)) from error

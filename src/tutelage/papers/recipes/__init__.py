@@ -9,7 +9,7 @@ from tutelage.papers.claim import Recipe, recipes
 from tutelage.papers.tool_recipe import ToolRecipe, tool_recipes
 from tutelage.registry import Registry
 
-__all__ = ["load_recipes", "load_tool_recipes"]
+__all__ = ["load_recipe", "load_recipes", "load_tool_recipes"]
 
 
 def load_recipes() -> Registry[Recipe]:
@@ -22,6 +22,20 @@ def load_tool_recipes() -> Registry[ToolRecipe]:
     """The registry with every paper of this package that is a tool."""
     _import_all()
     return tool_recipes
+
+
+def load_recipe(slug: str) -> Recipe | ToolRecipe:
+    """One recipe or tool; the others are imported only if no module of this package bears its name.
+
+    Raises:
+        RegistryError: there is none; the hint names the nearest.
+    """
+    module = slug.replace("-", "_")
+    if any(one.name == module for one in iter_modules(__path__)):
+        import_module(f"{__name__}.{module}")
+    else:
+        _import_all()
+    return tool_recipes.get(slug) if slug in tool_recipes else recipes.get(slug)
 
 
 def _import_all() -> None:

@@ -125,7 +125,7 @@ def smoke(seeds: int) -> SimplexConfig:
 
 
 PLAN = Plan(
-    tiers={"smoke": smoke, "cpu": cpu}, arms=DESCRIBED, controls=CONTROLS, seconds={"smoke": 4, "cpu": 240}, seeds=10
+    tiers={"smoke": smoke, "cpu": cpu}, arms=DESCRIBED, controls=CONTROLS, seconds={"smoke": 4, "cpu": 150}, seeds=10
 )
 
 
