@@ -1,14 +1,12 @@
-"""The RAFT recipe: its verdict rules on made-up results, and a smoke run."""
+"""The RAFT recipe: its verdict rules on made-up results. Its smoke run is in tests/contracts."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from tutelage.errors import ConfigError, ModelError
+from tutelage.errors import ModelError
 from tutelage.papers.claim import Measured, judge_claim
-from tutelage.papers.evidence import read_evidence, validate_evidence, write_evidence
 from tutelage.papers.recipes import load_recipes
 from tutelage.papers.recipes import raft as recipe
 
@@ -91,31 +89,11 @@ def test_evidence_seeds_are_not_the_selection_seed():
 
 
 @pytest.mark.slow
-def test_smoke_run_resumes_without_repeating(tmp_path, monkeypatch):
+def test_a_base_model_that_cannot_play_its_parts_stops_the_run(tmp_path, monkeypatch):
     import torch
 
     torch.set_num_threads(1)
     monkeypatch.setenv("TUTELAGE_HOME", str(tmp_path / "home"))
-    config = recipe.smoke(2)
-    found = recipe.run(config, tmp_path / "run")
-    validate_evidence(found)
-    assert (tmp_path / "run" / "rule.json").exists()
-    assert found["rule_hash"] == json.loads((tmp_path / "run" / "rule.json").read_text())["rule_hash"]
-    write_evidence(tmp_path / "raft.json", found)
-    assert read_evidence(tmp_path / "raft.json")["arms"] == found["arms"]
-
-    lost = tmp_path / "run" / "results" / "raft-0.json"
-    before = json.loads(lost.read_text())["value"]
-    lost.unlink()
-    trained = []
-    original = recipe.train_arm
-    monkeypatch.setattr(recipe, "train_arm", lambda *a, **k: trained.append(a[1]) or original(*a, **k))
-    again = recipe.run(config, tmp_path / "run")
-    assert trained == [recipe.ARMS["raft"]]
-    assert json.loads(lost.read_text())["value"]["scores"] == before["scores"]
-    assert again["claims"] == found["claims"]
-    with pytest.raises(ConfigError, match="another rule"):
-        recipe.run(replace(config, general=5), tmp_path / "run")
     with pytest.raises(ModelError, match="cannot play"):
-        recipe.run(replace(config, required=0.8), tmp_path / "other")
-    assert not list((tmp_path / "other").glob("results/*"))
+        recipe.run(replace(recipe.smoke(2), required=0.8), tmp_path / "run")
+    assert not list((tmp_path / "run").glob("results/*"))

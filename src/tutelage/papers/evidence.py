@@ -130,7 +130,8 @@ def _check_part(part: Mapping[str, Any], rule: Mapping[str, Any], value: Mapping
         raise DataError(f"the interval is of {delta.level}, not {LEVEL}", where=where)
     if delta.n_clusters != seeds:
         raise DataError(f"the interval has {delta.n_clusters} clusters for {seeds} seeds", where=where)
-    if not delta.low <= delta.value <= delta.high:
+    slack = SAME * max(1.0, abs(delta.value))
+    if not delta.low - slack <= delta.value <= delta.high + slack:
         raise DataError("the value lies outside its interval", where=where)
     if ("seeds and items" in delta.method) != ("resampled" in rule):
         raise DataError(f"{delta.method!r} is not what the rule resamples", where=where)
