@@ -47,16 +47,20 @@ def run(
 ) -> None:
     """Run a paper: fix the rule, train and measure every arm, judge the claims. Or use the tool that it became."""
     from tutelage.errors import ConfigError
-    from tutelage.papers.recipes import load_recipe
+    from tutelage.papers.evidence import SEEDS_NEEDED
     from tutelage.papers.tool_recipe import ToolRecipe
 
-    chosen = load_recipe(slug)
+    chosen = _recipe_of(slug)
     if isinstance(chosen, ToolRecipe):
         _use(chosen, files or [], as_json)
         return
     if files:
         raise ConfigError("this recipe reads no files", where=slug, hint="leave them out")
     config = chosen.config(tier, seeds)
+    if tier != "smoke" and len(config.seeds) < SEEDS_NEEDED:
+        raise ConfigError(
+            f"{len(config.seeds)} seeds are too few for a verdict", hint=f"at least {SEEDS_NEEDED}, or --tier smoke"
+        )
     if dry_run:
         _show_plan(chosen, tier, config, as_json)
         return
@@ -64,6 +68,21 @@ def run(
     if (place / "rule.json").exists() and not resume:
         raise ConfigError("a run has been begun here", where=str(place), hint="add --resume, or give a new folder")
     _run(chosen, config, place, threads, evidence, as_json)
+
+
+def _recipe_of(slug: str) -> Recipe | ToolRecipe:
+    """The recipe or tool of a paper; of a paper that has none, that is what the error says."""
+    from tutelage.errors import RegistryError
+    from tutelage.papers import catalogue
+    from tutelage.papers.recipes import load_recipe, load_recipes, load_tool_recipes
+
+    try:
+        return load_recipe(slug)
+    except RegistryError:
+        if slug not in {one.slug for one in catalogue.entries()}:
+            raise
+        known = sorted({*load_recipes().names(), *load_tool_recipes().names()})
+        raise RegistryError("this paper has no recipe yet", where=slug, hint=f"there are: {', '.join(known)}") from None
 
 
 def _use(tool: ToolRecipe, files: list[Path], as_json: bool) -> None:

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tutelage.cli import app
-from tutelage.errors import DataError
+from tutelage.errors import ConfigError, DataError, RegistryError
 from tutelage.papers.board import BEGIN, END, board, is_stale, render_markdown, write_board
 from tutelage.papers.evidence import evidence_files, read_evidence
 
@@ -132,3 +132,15 @@ def test_a_tool_is_used_from_the_command_line(place):
     one = json.loads(bad.output)["traces"][0]
     assert one["figures"]["tainted"] == {"look-b": "page-a"}
     assert [finding["rule"] for finding in one["findings"]] == ["in time"]
+
+
+def test_what_cannot_be_run_is_told_before_anything_is_run(place):
+    planned = call("run", "clip")
+    assert isinstance(planned.exception, RegistryError)
+    assert "no recipe yet" in str(planned.exception)
+    assert "orchestration-traces" in planned.exception.hint
+    typo = call("run", "rafft")
+    assert "did you mean 'raft'" in typo.exception.hint
+    for arguments in (["--seeds", "4"], ["--tier", "gpu"], ["x.jsonl"]):
+        assert isinstance(call("run", "stationary-representations", *arguments).exception, ConfigError)
+    assert not (place / "runs").exists()
