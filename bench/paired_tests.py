@@ -36,7 +36,7 @@ SIZES = (100, 300, 1_000)
 DISCORDANT = (0.1, 0.2, 0.4)
 DIFFERENCES = (0.0, 0.03, 0.05, 0.1)
 ACCURACY = 0.5  # of the old model: where the unpaired error is largest
-SUBSETS = (50, 100, 200, 400)
+SUBSETS = (20, 50, 100, 200, 400)
 
 Counts = np.ndarray
 """Draws [R, 4] of the cells: both right, only old right, only new right, both wrong."""
