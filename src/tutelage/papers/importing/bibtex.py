@@ -8,7 +8,7 @@ from datetime import date
 from typing import NoReturn
 
 from tutelage.papers.importing.latex import plain_text
-from tutelage.papers.importing.source import Imported, Source
+from tutelage.papers.importing.source import Imported, Lines, Source
 from tutelage.papers.library import Record
 
 __all__ = ["read_bibtex"]
@@ -32,10 +32,10 @@ def read_bibtex(source: Source) -> Imported:
     """
     text = source.text()
     strings = {name: name for name in _MONTHS}
-    records, untitled, at = [], 0, 0
+    records, untitled, at, lines = [], 0, 0, Lines(text)
     while found := _AT.search(text, at):
         kind, at = found[1].lower(), found.end()
-        line = text.count("\n", 0, found.start()) + 1
+        line = lines.of(found.start())
         scanner = _Scanner(source, text, at, "}" if found[2] == "{" else ")", line)
         if kind in _SKIPPED:
             at = scanner.skip()

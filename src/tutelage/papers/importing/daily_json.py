@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tutelage.papers.importing.dates import iso_day
-from tutelage.papers.importing.source import Imported, Source
+from tutelage.papers.importing.source import Imported, Lines, Source
 from tutelage.papers.library import Record
 
 __all__ = ["read_json_listing", "records_of_listing"]
@@ -38,7 +38,8 @@ def read_json_listing(source: Source) -> Imported:
         source.refuse(f"the JSON is broken: {error.msg}", error.lineno)
     except RecursionError:
         source.refuse("the JSON is nested too deeply", 1)
-    records = tuple(_record(source, text.count("\n", 0, at) + 1, item, listed) for at, item in items)
+    lines = Lines(text)
+    records = tuple(_record(source, lines.of(at), item, listed) for at, item in items)
     if not records:
         source.refuse("the list holds no papers", 1)
     return Imported(records, FORMAT)

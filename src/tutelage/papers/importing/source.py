@@ -11,7 +11,7 @@ from tutelage.errors import DataError
 from tutelage.io.failure import disk_errors
 from tutelage.papers.library import Record, clean, make_record
 
-__all__ = ["Imported", "Source"]
+__all__ = ["Imported", "Lines", "Source"]
 
 _MOST_BYTES = 1 << 30
 _LONGEST_TITLE = 500
@@ -31,6 +31,21 @@ class Imported:
     records: tuple[Record, ...]
     format: str
     notes: tuple[str, ...] = ()
+
+
+class Lines:
+    """Line numbers of places in a text, asked for in their order, so that a large file is gone through once."""
+
+    def __init__(self, text: str) -> None:
+        self.text, self._at, self._line = text, 0, 1
+
+    def of(self, at: int) -> int:
+        """The line of the character ``at``, counted from 1."""
+        if at < self._at:
+            self._at, self._line = 0, 1
+        self._line += self.text.count("\n", self._at, at)
+        self._at = at
+        return self._line
 
 
 @dataclass(slots=True)

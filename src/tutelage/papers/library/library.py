@@ -163,7 +163,7 @@ class Library:
             ConfigError: no encoder is installed.
         """
         with self._lock, sqlite_errors(self.path):
-            return self._search.vectors.fill(self._search.encoder(), progress)
+            return self._search.fill(progress)
 
     def save_search(self, name: str, query: str, filters: Filters = _ALL) -> None:
         """Keep a search under a name, replacing one of the same name.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -24,7 +24,8 @@ Clause = tuple[str, tuple[Any, ...]]  # " WHERE ..." over `papers p`, or nothing
 ENCODER = "all-minilm-l6-v2"
 _DEPTH = 100  # of each ranking that is fused
 _AT_ONCE = 128  # vectors that a search computes by itself when no more are missing
-_BUDGET = 60_000  # matches that BM25 weighs for one query
+_BULK = 1000  # missing vectors from which they are computed in bulk
+_BUDGET = 30_000  # matches that BM25 weighs for one query
 _WEIGHTS = "6.0, 2.0, 3.0, 1.0"  # of title, summary, keywords, abstract
 _FROM_QUERY = 2000  # characters of a query that the encoder reads
 
@@ -55,7 +56,7 @@ class Searcher:
     def __init__(self, connection: sqlite3.Connection, path: Path, encoder: Embeds | str | None) -> None:
         self.connection = connection
         self.vectors = VectorIndex(connection, path)
-        self._encoder = encoder
+        self._encoder, self._embedded = encoder, encoder == "auto"
         self._why_none = "" if encoder is not None else "the library was opened without an encoder"
         self._frequencies: dict[str, int] = {}
         self._changes = -1
@@ -79,6 +80,15 @@ class Searcher:
                 hint=f"run `tutelage assets install {ENCODER}`, or search by keyword",
             )
         return self._encoder
+
+    def fill(self, progress: Callable[[int, int], None] | None) -> int:
+        """See :meth:`tutelage.papers.library.Library.index`; thousands of papers are worth loading torch for."""
+        encoder = self.encoder()
+        if self._embedded and self.vectors.missing() > _BULK:
+            from tutelage.papers.library.encoding import open_encoder
+
+            encoder = open_encoder(ENCODER, bulk=True)
+        return self.vectors.fill(encoder, progress)
 
     def search(self, query: str, clause: Clause, mode: Mode, limit: int) -> Found:
         """See :meth:`tutelage.papers.library.Library.search`."""
@@ -136,7 +146,7 @@ class Searcher:
         if not match:
             return []
         where, values = clause
-        allowed = f" AND rowid IN (SELECT seq FROM papers p{where})" if where else ""
+        allowed = f" AND +rowid IN (SELECT seq FROM papers p{where})" if where else ""
         ask = f"SELECT rowid FROM words WHERE words MATCH ?{allowed} ORDER BY bm25(words, {_WEIGHTS}), rowid LIMIT ?"
         return [int(row[0]) for row in self.connection.execute(ask, (match, *values, depth))]
 
