@@ -61,7 +61,8 @@ class SmallBert:
         for row, text in zip(rows, texts, strict=True):
             ids = self.tokenizer.encode(text.encode("utf-8", "replace").decode()).ids
             row[:] = self._states(np.asarray(ids)).mean(axis=0)
-        return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+        unit: FloatArray = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+        return unit
 
     def _states(self, ids: np.ndarray[Any, Any]) -> FloatArray:
         """Last layer of one text: [T, D]."""
