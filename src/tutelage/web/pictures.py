@@ -43,13 +43,15 @@ def interval_strip(value: float, low: float, high: float, margin: float | None =
     """
     marks = [0.0, *((margin, -margin) if margin else ())]
     ends = [x for x in (value, low, high, *marks) if math.isfinite(x)]
-    first, last = min(ends), max(ends)
+    scale = max(map(abs, ends)) or 1.0  # so that nothing overflows
+    first, last = min(ends) / scale, max(ends) / scale
     room = 0.08 * (last - first) or 1.0
     first, last = first - room, last + room
 
     def at(x: float) -> str:
-        return f"{_STRIP * (min(max(x, first), last) - first) / (last - first):.1f}"
+        return f"{_STRIP * (min(max(x / scale, first), last) - first) / (last - first):.1f}"
 
+    low, high = (-math.inf if math.isnan(low) else low), (math.inf if math.isnan(high) else high)
     words = f"{number(value, 3, sign=True)}, interval {number(low, 3)} to {number(high, 3)}"
     drawn = [Markup('<line class="zero" x1="{0}" x2="{0}" y1="2" y2="26"/>').format(at(0.0))]
     drawn += [Markup('<line class="margin" x1="{0}" x2="{0}" y1="2" y2="26"/>').format(at(x)) for x in marks[1:]]
@@ -107,10 +109,9 @@ def ticks(low: float, high: float, about: int = 4) -> list[float]:
     step = next((factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough), rough)
     if not math.isfinite(step) or abs(low) / step > 1e12 or abs(high) / step > 1e12:
         return [low, high]
-    return [
-        round(n * step, 12) if step > 1e-9 else n * step
-        for n in range(math.floor(low / step), math.ceil(high / step) + 1)
-    ]
+    places = range(math.floor(low / step), math.ceil(high / step) + 1)
+    found = [round(n * step, 12) if step > 1e-9 else n * step for n in places]
+    return found if all(map(math.isfinite, found)) else [low, high]
 
 
 def _grid(levels: Sequence[float], across: tuple[int, int]) -> Markup:

@@ -6,7 +6,7 @@ import math
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from html_page import read
@@ -36,6 +36,9 @@ def test_the_margin_is_drawn_on_both_sides():
 
 
 @given(ANY, ANY, ANY, st.none() | st.floats(0, 1e300))
+@example(0.0, 0.0, 6.9e305, None)
+@example(math.nan, math.nan, math.nan, None)
+@example(5e-324, -5e-324, 0.0, 5e-324)
 def test_any_interval_is_drawn_inside_its_box(value, low, high, margin):
     picture = interval_strip(value, low, high, margin)
     assert read(picture).errors == []
@@ -44,6 +47,8 @@ def test_any_interval_is_drawn_inside_its_box(value, low, high, margin):
 
 
 @given(st.lists(st.tuples(st.integers(-(2**62), 2**62), ANY), max_size=30))
+@example([(0, 0.0), (0, -1.5e308)])
+@example([(0, 1.7e308), (1, -1.7e308), (2, math.inf)])
 def test_any_curve_is_drawn_inside_its_box(points):
     picture = curve_panel("<b>loss</b>", [Series("<i>a</i>", 0, 1, tuple(sorted(points, key=lambda p: p[0])))])
     if not any(math.isfinite(value) for _, value in points):
