@@ -119,8 +119,7 @@ def test_malicious_headers_are_refused(folder: Path, content: bytes) -> None:
 def test_a_template_cannot_reach_the_interpreter(folder: Path) -> None:
     (folder / "chat_template.jinja").write_text("{{ ().__class__.__bases__[0].__subclasses__() }}")
     loaded = load(str(folder))
-    from tutelage.errors import DataError
     from tutelage.models.prompt import prompt_ids
 
-    with pytest.raises(DataError, match="refuses"):
+    with pytest.raises(ModelError, match="refuses"):
         prompt_ids(loaded.tokenizer, [{"role": "user", "content": "x"}])
