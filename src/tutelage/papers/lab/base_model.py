@@ -1,52 +1,18 @@
-"""The laboratory's base model: a Llama of about a million parameters, trained once on the general mixture and kept.
-
-It is trained by the house's own loop and objective. The cache stands under :func:`tutelage.io.home` and is keyed by
-everything that decides the weights, so a change of world, wording or budget makes a new one.
-"""
+"""The laboratory's base model: a Llama of about a million parameters, trained once on the general mixture and kept."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import torch
-import transformers
 from rich.console import Console
-from rich.progress import Progress
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 
-from tutelage.data import chat
-from tutelage.io import atomic_folder, content_hash, home, verify_folder
-from tutelage.models import LoadedModel, load
-from tutelage.objectives import SupervisedFineTuning
+from tutelage.models import LoadedModel
 from tutelage.papers.lab.instructions import mixture
+from tutelage.papers.lab.pretraining import WINDOW, BaseSettings, kept_folder, kept_model, tokenised
 from tutelage.papers.lab.tokenizer import lab_tokenizer
-from tutelage.papers.lab.world import WORLD_SEED, base_facts, domain_facts
-from tutelage.seeds import derive
-from tutelage.training.balance import FixedBalance
-from tutelage.training.settings import RolloutSettings, TrainSettings
-from tutelage.training.task import Example, TrainingTask
-from tutelage.training.trainer import Trainer
+from tutelage.papers.lab.world import base_facts, domain_facts
 
 __all__ = ["WINDOW", "BaseSettings", "base_folder", "base_model", "tokenised"]
-
-WINDOW = 192
-
-
-@dataclass(frozen=True)
-class BaseSettings:
-    """Size and budget of the base model; the defaults are the verdict tier (about 900,000 parameters)."""
-
-    width: int = 128
-    layers: int = 4
-    heads: int = 4
-    inner: int = 352
-    steps: int = 1200
-    batch_size: int = 32
-    learning_rate: float = 3e-3
-    seed: int = 0
 
 
 def base_folder(settings: BaseSettings) -> Path:
@@ -55,14 +21,11 @@ def base_folder(settings: BaseSettings) -> Path:
         [vars(fact) for fact in [*base_facts(), *domain_facts()]],
         [vars(one) for one in mixture(400, settings.seed + 1)],
     ]
-    versions = [torch.__version__, transformers.__version__]
-    return home() / "lab" / f"base-{content_hash([asdict(settings), world, WINDOW, versions])[:16]}"
+    return kept_folder("base", settings, world)
 
 
 def base_model(settings: BaseSettings | None = None, *, console: Console | None = None) -> LoadedModel:
     """The base model, trained on the first call (about six CPU-minutes at the default size) and loaded afterwards.
-
-    Training is resumable: what a killed call has done is continued by the next.
 
     Args:
         settings: size and budget.
@@ -72,75 +35,10 @@ def base_model(settings: BaseSettings | None = None, *, console: Console | None 
         CheckpointError: the kept model is damaged; remove its folder to train it again.
     """
     settings = settings or BaseSettings()
-    folder = base_folder(settings)
-    if not folder.exists():
-        _train(settings, folder, console)
-    verify_folder(folder)
-    return load(str(folder), dtype="float32", device="cpu")
-
-
-def tokenised(rows: Sequence[tuple[str, str, str]], tokenizer: PreTrainedTokenizerBase) -> list[Example]:
-    """Rows of (id, prompt, reply) as token ids, the end of the turn included; all in one call, which is much faster."""
-    mark = "\x1a"
-    before, after = chat.render(tokenizer, [{"role": "user", "content": mark}], header=True).split(mark)
-    end = chat.end_of_turn_ids(tokenizer)
-    prompts = tokenizer([before + prompt + after for _, prompt, _ in rows], add_special_tokens=False)["input_ids"]
-    replies = tokenizer([reply for _, _, reply in rows], add_special_tokens=False)["input_ids"]
-    return [
-        Example(name, tuple(prompt), (*reply, *end))
-        for (name, _, _), prompt, reply in zip(rows, prompts, replies, strict=True)
-    ]
-
-
-def _train(settings: BaseSettings, folder: Path, console: Console | None) -> None:
-    tokenizer = lab_tokenizer()
-    work = folder.with_name(folder.name + ".training")
-    exercises = mixture(settings.steps * settings.batch_size, settings.seed + 1)
-    task = TrainingTask(
-        examples=tokenised([(e.id, e.prompt, e.reply) for e in exercises], tokenizer),
-        parts={"sft": SupervisedFineTuning(chunk=4096)},
-        folder=work,
-        seed=settings.seed,
-        stop_ids=frozenset(chat.end_of_turn_ids(tokenizer)),
+    rows = settings.steps * settings.batch_size
+    return kept_model(
+        base_folder(settings),
+        settings,
+        lambda: (lab_tokenizer(), mixture(rows, settings.seed + 1)),
+        console=console,
     )
-    train = TrainSettings(
-        max_steps=settings.steps,
-        batch_size=settings.batch_size,
-        learning_rate=settings.learning_rate,
-        schedule="cosine",
-        tokens_per_micro_batch=768,
-        checkpoint_every=200,
-        keep_checkpoints=1,
-    )
-    model = _untrained(settings, tokenizer)
-    trainer = Trainer(model, tokenizer, task, train, FixedBalance(), RolloutSettings())
-    trainer.resume()
-    with Progress(console=console or Console(quiet=True)) as progress:
-        bar = progress.add_task("base model", total=settings.steps, completed=trainer.step)
-        trainer.on_metrics = lambda step, metrics: progress.update(
-            bar, completed=step, description=f"base model, loss {metrics['loss']:.3f}"
-        )
-        trainer.fit()
-    with atomic_folder(folder) as temporary:
-        model.eval().save_pretrained(temporary)
-        tokenizer.save_pretrained(temporary)
-    shutil.rmtree(work)
-
-
-def _untrained(settings: BaseSettings, tokenizer: PreTrainedTokenizerBase) -> LlamaForCausalLM:
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=settings.width,
-        intermediate_size=settings.inner,
-        num_hidden_layers=settings.layers,
-        num_attention_heads=settings.heads,
-        num_key_value_heads=settings.heads,
-        max_position_embeddings=WINDOW,
-        tie_word_embeddings=True,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive(WORLD_SEED, "weights", settings.seed) % 2**31)
-        return LlamaForCausalLM(config)

@@ -9,20 +9,18 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from tutelage.data import chat
 from tutelage.functional.divergence import token_divergence
-from tutelage.models.rollout import evaluating, sample
+from tutelage.models.rollout import evaluating
 from tutelage.models.scoring import score_sequences
+from tutelage.papers.lab.arm import answers
 from tutelage.papers.lab.base_model import tokenised
 from tutelage.papers.lab.instructions import Exercise, follows
 from tutelage.papers.lab.world import Fact
 from tutelage.training.task import Example
-from tutelage.types import Sampling, Scores, TokenSequence
+from tutelage.types import Scores, TokenSequence
 
 __all__ = ["base_replies", "contains", "divergence_from_base", "domain_accuracy", "instruction_following", "replies"]
 __all__ += ["general_nll"]
-
-REPLY_TOKENS = 48
 
 
 def replies(
@@ -34,16 +32,7 @@ def replies(
     seed: int = 0,
 ) -> list[str]:
     """One reply of at most 48 tokens to each prompt, greedy unless ``temperature`` says otherwise."""
-    rows = tokenised([("", prompt, "") for prompt in prompts], tokenizer)
-    drawn = sample(
-        model,
-        tokenizer,
-        [row.prompt for row in rows],
-        Sampling(REPLY_TOKENS, temperature),
-        [seed + i for i in range(len(rows))],
-        chat.end_of_turn_ids(tokenizer),
-    )
-    return [str(tokenizer.decode(list(one.token_ids), skip_special_tokens=True)) for one in drawn]
+    return answers(model, tokenizer, prompts, temperature=temperature, seed=seed)
 
 
 def contains(text: str, value: str) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from tutelage.papers.lab.instructions import mixture
 
-__all__ = ["VOCABULARY", "lab_tokenizer"]
+__all__ = ["VOCABULARY", "lab_tokenizer", "trained_tokenizer"]
 
 VOCABULARY = 2048
 SEEN = 30  # a pair of tokens must occur this often to be merged: syllables and words do, whole invented names do not
@@ -18,18 +20,23 @@ TEMPLATE = (
 
 
 def lab_tokenizer(exercises: int = 4000) -> PreTrainedTokenizerBase:
-    """Train the tokenizer on the mixture; the same bits every time."""
+    """The tokenizer of the general mixture; the same bits every time."""
+    return trained_tokenizer(f"{one.prompt}\n{one.reply}" for one in mixture(exercises, seed=0))
+
+
+def trained_tokenizer(texts: Iterable[str], *, seen: int = SEEN) -> PreTrainedTokenizerBase:
+    """Train a tokenizer on ``texts``; a pair of tokens is merged when it occurs at least ``seen`` times."""
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY,
-        min_frequency=SEEN,
+        min_frequency=seen,
         special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    core.train_from_iterator((f"{one.prompt}\n{one.reply}" for one in mixture(exercises, seed=0)), trainer)
+    core.train_from_iterator(texts, trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=core,
         bos_token="<|im_start|>",

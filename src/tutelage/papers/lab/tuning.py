@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import shutil
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,22 +10,21 @@ from typing import Literal
 
 from transformers import PreTrainedModel
 
-from tutelage.data import chat
 from tutelage.functional.divergence import DivergenceSettings
 from tutelage.models import LoadedModel
 from tutelage.objectives import ContextDistillation, Objective, SupervisedFineTuning
+from tutelage.papers.lab.arm import REPLY_TOKENS, settings_of, tuned
 from tutelage.papers.lab.base_model import tokenised
 from tutelage.papers.lab.instructions import reading_prompt
-from tutelage.papers.lab.measurement import REPLY_TOKENS, contains, replies
+from tutelage.papers.lab.measurement import contains, replies
 from tutelage.papers.lab.world import Fact, held_out_facts, rewrite_prompt
 from tutelage.refine import CallCache, Case, RuleJudge, TemplateFuser
 from tutelage.refine.checks import what_is_lost
 from tutelage.training.balance import Balance, EmaBalance, FixedBalance
-from tutelage.training.settings import RolloutSettings, TrainSettings
-from tutelage.training.task import Example, TrainingTask
-from tutelage.training.trainer import Trainer
+from tutelage.training.settings import RolloutSettings
+from tutelage.training.task import Example
 
-__all__ = ["ArmPlan", "LabTraining", "TrainedArm", "base_abilities", "refined_answers", "train_arm"]
+__all__ = ["ArmPlan", "FactArm", "LabTraining", "base_abilities", "refined_answers", "train_arm"]
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ class LabTraining:
 
 
 @dataclass(frozen=True)
-class TrainedArm:
+class FactArm:
     """The tuned model, the balance CE / (lambda KL) of each step where there are both, and what it cost."""
 
     model: PreTrainedModel
@@ -117,43 +114,31 @@ def train_arm(
     learning_rate: float,
     seed: int,
     folder: Path,
-) -> TrainedArm:
+) -> FactArm:
     """Full fine-tuning of a copy of ``base``; the frozen base is the teacher. ``folder`` is removed at the end.
 
     An arm takes seconds, so an interrupted one is not continued but trained again, to the same weights.
     """
-    started = time.process_time()
-    student = copy.deepcopy(base.model).train().requires_grad_(True)
     teacher = copy.deepcopy(base.model).eval().requires_grad_(False) if plan.distilled else None
-    task = TrainingTask(
-        examples=_examples(base, plan, facts, answers),
-        parts=_parts(plan, shared),
-        folder=folder,
+    settings = settings_of(shared.steps, batch_size=shared.batch_size, learning_rate=learning_rate)
+    arm = tuned(
+        base,
+        _examples(base, plan, facts, answers),
+        settings,
         seed=seed,
-        stop_ids=frozenset(chat.end_of_turn_ids(base.tokenizer)),
+        folder=folder,
+        parts=_parts(plan, shared),
         teacher=teacher,
+        rollout=RolloutSettings(max_new_tokens=shared.reply_tokens),
+        balance=_balance(plan),
     )
-    settings = TrainSettings(
-        max_steps=shared.steps,
-        batch_size=shared.batch_size,
-        learning_rate=learning_rate,
-        checkpoint_every=shared.steps,
-        keep_checkpoints=1,
-    )
-    rollout = RolloutSettings(max_new_tokens=shared.reply_tokens)
-    trainer = Trainer(student, base.tokenizer, task, settings, _balance(plan), rollout)
-    ratios: list[float] = []
+    return FactArm(arm.model, [_ratio(one) for one in arm.steps if {"sft/loss", "kl/loss"} <= set(one)], arm.cost)
 
-    def note(step: int, metrics: dict[str, float]) -> None:
-        if "sft/loss" in metrics and "kl/loss" in metrics:
-            weighted = metrics["kl/weight"] * metrics["kl/loss"]
-            ratios.append(metrics["sft/loss"] / weighted if weighted > 0 else float("inf"))
 
-    trainer.on_metrics = note
-    trainer.fit()
-    shutil.rmtree(folder, ignore_errors=True)
-    cost = {**vars(trainer.cost), "cpu_seconds": time.process_time() - started}
-    return TrainedArm(student.eval(), ratios, cost)
+def _ratio(metrics: dict[str, float]) -> float:
+    """CE / (lambda KL) of one step."""
+    weighted = metrics["kl/weight"] * metrics["kl/loss"]
+    return metrics["sft/loss"] / weighted if weighted > 0 else float("inf")
 
 
 def _examples(

@@ -16,8 +16,7 @@ from typing import Any
 
 from tutelage.errors import ModelError
 from tutelage.models import LoadedModel
-from tutelage.papers.claim import Claim, Paper, Part, Plan, gathered, judge_claim, recipe
-from tutelage.papers.evidence import claim_record
+from tutelage.papers.claim import Claim, Paper, Part, Plan, recipe
 from tutelage.papers.folder import RecipeFolder
 from tutelage.papers.lab.base_model import BaseSettings, base_model, tokenised
 from tutelage.papers.lab.instructions import format_instructions, mixture
@@ -29,6 +28,7 @@ from tutelage.papers.lab.measurement import (
     instruction_following,
 )
 from tutelage.papers.lab.tuning import ArmPlan, LabTraining, base_abilities, refined_answers, train_arm
+from tutelage.papers.lab.verdicts import finished
 from tutelage.papers.lab.world import Fact, domain_facts
 from tutelage.types import Scores
 
@@ -176,17 +176,14 @@ def run(config: RaftConfig, folder: Path) -> dict[str, Any]:
     lab = _Lab(base, config, place)
     rates = {arm: lab.learning_rate(arm) for arm in lab.arms}
     tables = {arm: [lab.measured(arm, seed, rates[arm]) for seed in config.seeds] for arm in lab.arms}
-    tables["base"] = [lab.base_scores()] * len(config.seeds)
-    results = {arm: gathered(rows, config.seeds) for arm, rows in tables.items()}
-    claims = [claim_record(claim, *judge_claim(claim, results, resamples=config.resamples)) for claim in CLAIMS]
-    arms = {arm: {name: one.summary() for name, one in metrics.items()} for arm, metrics in results.items()}
+    tables["base"] = [lab.base_scores()]
+    chosen: dict[str, dict[str, Any]] = {}
     for arm, rate in rates.items():
         tried = lab.validated("raft" if arm in LIKE_RAFT else arm)
-        arms[arm] |= {"learning_rate": {"mean": rate}, "validation_accuracy_by_rate": tried}
-    cost = {key: sum(row["cost"][key] for arm in lab.arms for row in tables[arm]) for key in tables["raft"][0]["cost"]}
+        chosen[arm] = {"learning_rate": {"mean": rate}, "validation_accuracy_by_rate": tried}
     refined = {"refined_answers": sum(a["original"] != a["fused"] for a in lab.answers) / len(lab.answers)}
     notes = [*NOTES, *lab.notes(rates)]
-    return place.evidence(config.tier, config.seeds, claims, arms, {**checks, **refined}, cost, notes, PLAN)
+    return finished(place, PLAN, CLAIMS, config, tables, checks={**checks, **refined}, notes=notes, more=chosen)
 
 
 class _Lab:
