@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 _PUBLIC = {
+    "ControlSet": "controls",
+    "ControlSettings": "controls",
     "Encoder": "encoder",
     "LoadedModel": "loading",
     "LoraSettings": "adapter",
@@ -20,6 +22,7 @@ _PUBLIC = {
     "attach_lora": "adapter",
     "detach": "adapter",
     "load": "loading",
+    "load_controls": "controls",
     "open_engine": "opening",
     "sample": "rollout",
 }
@@ -42,6 +45,9 @@ if TYPE_CHECKING:
     from tutelage.models.adapter import adapter_off as adapter_off
     from tutelage.models.adapter import attach_lora as attach_lora
     from tutelage.models.adapter import detach as detach
+    from tutelage.models.controls import ControlSet as ControlSet
+    from tutelage.models.controls import ControlSettings as ControlSettings
+    from tutelage.models.controls import load_controls as load_controls
     from tutelage.models.encoder import Encoder as Encoder
     from tutelage.models.engine import TransformersEngine as TransformersEngine
     from tutelage.models.loading import LoadedModel as LoadedModel

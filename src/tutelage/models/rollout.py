@@ -11,7 +11,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tutelage.errors import ShapeError
 from tutelage.models.skinny_product import skinny_products
-from tutelage.models.stepper import make_stepper
+from tutelage.models.stepper import Stepper, make_stepper
 from tutelage.models.token_draw import check_sampling, draw_tokens, uniform_stream
 from tutelage.types import Sampling
 
@@ -75,6 +75,7 @@ def sample(
     stop_ids: Collection[int],
     *,
     on_group: Callable[[list[int], list[Rollout]], None] | None = None,
+    stepper: Callable[[int], Stepper] | None = None,
 ) -> list[Rollout]:
     """Draw one continuation of each prompt.
 
@@ -90,6 +91,7 @@ def sample(
         seeds: [B] seed of each row's own stream.
         stop_ids: ids that end a row; they are part of what is returned.
         on_group: called with row numbers and rollouts whenever a group of rows is done.
+        stepper: makes what reads the prompts, given the most tokens to come; None is the model itself.
 
     Returns:
         [B] rollouts in the order of the prompts.
@@ -112,7 +114,7 @@ def sample(
     lengths = [len(p) + sampling.max_new_tokens for p in prompt_ids]
     with evaluating(model), skinny_products(model):
         for group in plan_groups(lengths, budget=budget, rows=rows):
-            loop = _Loop(model, tokenizer, sampling, frozenset(stop_ids))
+            loop = _Loop(model, tokenizer, sampling, frozenset(stop_ids), stepper)
             rollouts = loop.run([prompt_ids[i] for i in group], [seeds[i] for i in group])
             done.update(zip(group, rollouts, strict=True))
             if on_group is not None:
@@ -128,10 +130,11 @@ class _Loop:
     tokenizer: PreTrainedTokenizerBase
     sampling: Sampling
     stop_ids: frozenset[int]
+    stepper: Callable[[int], Stepper] | None = None
 
     def run(self, prompts: Sequence[Sequence[int]], seeds: Sequence[int]) -> list[Rollout]:
         limit = self.sampling.max_new_tokens
-        stepper = make_stepper(self.model, limit)
+        stepper = self.stepper(limit) if self.stepper is not None else make_stepper(self.model, limit)
         uniforms = torch.stack([uniform_stream(seed, limit) for seed in seeds]).to(self.model.device)
         drawn: list[list[int]] = [[] for _ in prompts]
         finished = [False] * len(prompts)
