@@ -21,6 +21,7 @@ __all__ = [
     "json_valid",
     "lines",
     "paragraphs",
+    "parsed_json",
     "sentences",
     "words",
 ]
@@ -36,7 +37,7 @@ _BLANK = re.compile(r"\n[ \t\r]*+\n")
 def json_valid(prompt: Chat, text: str, reference: str | None) -> Verdict:
     """1 when the whole text, perhaps inside a code fence, is one strict JSON value (no NaN)."""
     del prompt, reference
-    _, problem = _parsed(text)
+    _, problem = parsed_json(text)
     return Verdict(float(problem is None), problem or "")
 
 
@@ -55,7 +56,7 @@ def json_keys(keys: Sequence[str]) -> Verifier:
     def judge(prompt: Chat, text: str, reference: str | None) -> Verdict:
         """1 when the text is a JSON object with the keys."""
         del prompt, reference
-        value, problem = _parsed(text)
+        value, problem = parsed_json(text)
         if problem is None and not isinstance(value, dict):
             problem = "the JSON is not an object"
         if problem is None and isinstance(value, dict):
@@ -66,7 +67,8 @@ def json_keys(keys: Sequence[str]) -> Verifier:
     return judge
 
 
-def _parsed(text: str) -> tuple[object, str | None]:
+def parsed_json(text: str) -> tuple[object, str | None]:
+    """The strict JSON value of a whole text, perhaps inside a code fence, or what is wrong with it."""
     plain = text.strip()
     if plain.startswith("```") and plain.endswith("```"):
         plain = plain.partition("\n")[2].removesuffix("```")
