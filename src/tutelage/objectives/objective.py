@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Need", "Objective", "TokenBatch", "objectives"]
 
-Need = Literal["completion", "rollout", "teacher"]
-"""What an objective asks of the loop: reference completions, the student's own rollouts, a teacher's outputs."""
+Need = Literal["completion", "rollout", "teacher", "responses"]
+"""What an objective asks of the loop: reference completions, the student's own rollouts, a teacher's outputs, or
+several scored responses to each prompt, those of one row always in the same micro-batch."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,17 @@ class TokenBatch:
     ``targets`` [N] int64: the tokens themselves. ``weights`` [N] float32: what each token contributes to the loss of
     the whole optimizer step (1/tokens for a token mean, 1/(sequences * length) for a sequence mean), so that summing
     over micro-batches gives exactly the loss of the undivided batch. ``teacher``: its outputs at the same positions.
+    ``lengths`` [B]: counted tokens of each sequence. ``rows`` [B]: the row that each sequence answers. ``scores`` [B]:
+    of the responses, where there are any. ``rows_in_step``: rows of the whole optimizer step.
     """
 
     targets: Tensor
     weights: Tensor
     teacher: Projected | None = None
+    lengths: tuple[int, ...] = ()
+    rows: tuple[int, ...] = ()
+    scores: tuple[float, ...] = ()
+    rows_in_step: int = 1
 
 
 class Objective(Protocol):

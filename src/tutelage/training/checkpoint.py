@@ -21,7 +21,7 @@ from tutelage.io import atomic_folder, clean_stale, verify_folder, write_json
 from tutelage.io.documents import read_json
 from tutelage.io.tensors import load_tensors, save_tensors
 
-__all__ = ["Checkpoint", "latest", "restore", "save"]
+__all__ = ["Checkpoint", "extra_tensors", "latest", "restore", "save"]
 
 FORMAT = 1
 _PREFIX = "step-"
@@ -43,6 +43,7 @@ def save(
     scalars: Mapping[str, Any],
     *,
     keep: int = 2,
+    extra: Mapping[str, Tensor] | None = None,
 ) -> Checkpoint:
     """Write ``root/step-<step>`` atomically, then remove all but the newest ``keep``.
 
@@ -53,6 +54,7 @@ def save(
         optimizer: its tensors go to safetensors, its hyper-parameters to JSON.
         scalars: anything else that training needs to continue; must be JSON.
         keep: how many checkpoints to leave.
+        extra: further tensors that training needs to continue, such as a running average.
 
     Raises:
         StoreError: the disk is full or not writable; the previous checkpoint is untouched.
@@ -68,6 +70,8 @@ def save(
         trainable = {n: p.detach().cpu().contiguous() for n, p in model.named_parameters() if p.requires_grad}
         save_tensors(temporary / "weights.safetensors", trainable, {})
         save_tensors(temporary / "optimizer.safetensors", tensors, {})
+        if extra:
+            save_tensors(temporary / "extra.safetensors", {n: t.cpu().contiguous() for n, t in extra.items()}, {})
         write_json(
             temporary / "state.json", {"format": FORMAT, "step": step, "groups": groups, "scalars": dict(scalars)}
         )
@@ -116,6 +120,12 @@ def restore(checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Opt
     tensors = load_tensors(checkpoint.folder / "optimizer.safetensors")
     _unflatten(optimizer, _parameter_names(model, optimizer), tensors, state["groups"])
     return cast("dict[str, Any]", state["scalars"])
+
+
+def extra_tensors(checkpoint: Checkpoint) -> dict[str, Tensor]:
+    """What was saved as ``extra``; empty when nothing was."""
+    path = checkpoint.folder / "extra.safetensors"
+    return load_tensors(path) if path.exists() else {}
 
 
 def _folders(root: Path) -> list[Path]:

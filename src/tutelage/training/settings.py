@@ -6,8 +6,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tutelage.errors import ConfigError
+from tutelage.training.schedules import WSD, ScheduleSettings
 
-__all__ = ["BalanceSettings", "DistillSettings", "RolloutSettings", "TrainSettings"]
+__all__ = ["OWN_SCHEDULES", "BalanceSettings", "DistillSettings", "RolloutSettings", "TrainSettings"]
+
+OWN_SCHEDULES = ("wsd", "moderate_decay")
+"""Schedules that are ours (:mod:`tutelage.training.schedules`); the others are transformers' own."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +27,15 @@ class TrainSettings:
         default=2048, metadata={"help": "padded tokens in one forward; the batch is cut to fit, the result is the same"}
     )
     learning_rate: float = field(default=2e-4, metadata={"help": "peak learning rate"})
-    schedule: Literal["linear", "cosine", "constant", "constant_with_warmup"] = "linear"
+    schedule: Literal["linear", "cosine", "constant", "constant_with_warmup", "wsd", "moderate_decay"] = field(
+        default="linear",
+        metadata={"help": "wsd and moderate_decay: constant, then a fall to 1/300 or to floor_ratio of the peak"},
+    )
     warmup_ratio: float = 0.03
+    floor_ratio: float = field(default=1 / 3, metadata={"help": "where moderate_decay ends, as a share of the peak"})
+    decay_share: float = field(
+        default=0.2, metadata={"help": "share of the steps in which wsd or moderate_decay falls"}
+    )
     weight_decay: float = 0.01
     max_grad_norm: float = 1.0
     adam_beta1: float = 0.9
@@ -45,6 +56,13 @@ class TrainSettings:
             )
         if self.checkpoint_every < 1 or self.keep_checkpoints < 1:
             raise ConfigError("checkpoint_every and keep_checkpoints must be at least 1", where="[train]")
+        if self.schedule in OWN_SCHEDULES:
+            self.own_schedule()
+
+    def own_schedule(self) -> ScheduleSettings:
+        """The shape of ``wsd`` or ``moderate_decay``."""
+        floor = WSD.floor_ratio if self.schedule == "wsd" else self.floor_ratio
+        return ScheduleSettings("sqrt", floor, self.decay_share, self.warmup_ratio)
 
 
 @dataclass(frozen=True)

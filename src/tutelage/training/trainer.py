@@ -9,24 +9,30 @@ weight of the step is the weight of its own losses, and the gradient norm of eac
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 
 import torch
 import transformers
 from torch import Tensor
 from torch.utils.data import DataLoader
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerControl, TrainerState, TrainingArguments
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tutelage.errors import NumericalError, TutelageError
-from tutelage.functional.reduction import sequence_mean_weights, token_mean_weights
+from tutelage.functional.fused import Projected
+from tutelage.functional.logprobs import projected_logprobs
 from tutelage.models.adapter import adapter_off
-from tutelage.models.rollout import evaluating, plan_groups, sample
-from tutelage.objectives import Objective, TokenBatch
+from tutelage.models.rollout import evaluating
+from tutelage.objectives import Objective
 from tutelage.seeds import derive
 from tutelage.training import checkpoint
+from tutelage.training.arguments import arguments
+from tutelage.training.averaging import CheckpointAverager, load_average
 from tutelage.training.balance import Balance
 from tutelage.training.forward import (
     Backbone,
@@ -36,11 +42,14 @@ from tutelage.training.forward import (
     student_outputs,
     teacher_outputs,
 )
-from tutelage.training.lean_adapter import lean_adapters
-from tutelage.training.plan import StepPlan
-from tutelage.training.settings import RolloutSettings, TrainSettings
+from tutelage.training.micro_batches import Sequences, sequences, teacher_prompt
+from tutelage.training.plan import StepPlan, epoch_orders
+from tutelage.training.reweighting import MicroBatch, Reweighting, StepView
+from tutelage.training.rollouts import rollouts
+from tutelage.training.schedules import schedule_multiplier
+from tutelage.training.settings import OWN_SCHEDULES, RolloutSettings, TrainSettings
+from tutelage.training.step_end import StepEnd
 from tutelage.training.task import Cost, Example, TrainingTask
-from tutelage.types import Sampling
 
 __all__ = ["Trainer"]
 
@@ -84,16 +93,20 @@ class Trainer(transformers.Trainer):
             epochs=train.epochs,
             max_steps=train.max_steps,
             seed=task.seed,
+            order=epoch_orders(task),
         )
+        self.averager = CheckpointAverager(task.averaging) if task.averaging is not None else None
+        if task.averaging is not None:
+            task.averaging.spacing(len(self.plan))
         self._resumed: checkpoint.Checkpoint | None = None
         self.student, self.tokenizer = model, tokenizer
         task.check()
         super().__init__(
             model=model,
-            args=_arguments(train, task, len(self.plan)),
+            args=arguments(train, task, len(self.plan)),
             train_dataset=self.plan,
             processing_class=tokenizer,
-            callbacks=[_StepEnd(self)],
+            callbacks=[StepEnd(self)],
         )
         self.remove_callback(transformers.PrinterCallback)
 
@@ -101,10 +114,7 @@ class Trainer(transformers.Trainer):
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """One item = the row indices of one optimizer step, starting where the run left off."""
-        left = StepPlan(
-            self.plan.rows, self.plan.batch_size, len(self.plan) - self.step, self.plan.seed, start=self.step
-        )
-        return DataLoader(left, batch_size=None, shuffle=False)  # type: ignore[arg-type]
+        return DataLoader(self.plan.left(self.step), batch_size=None, shuffle=False)  # type: ignore[arg-type]
 
     def _init_training_state(self, *args: Any, **kwargs: Any) -> tuple[int, int]:
         epochs, skip = super()._init_training_state(*args, **kwargs)
@@ -117,9 +127,19 @@ class Trainer(transformers.Trainer):
             scalars = checkpoint.restore(self._resumed, self.student, self._plain_optimizer())
             scheduler = self._scheduler()
             scheduler.load_state_dict({**scheduler.state_dict(), **scalars["scheduler"]})
-            self.balance.load_state_dict(scalars["balance"])
-            self.cost = Cost(**scalars["cost"])
+            self._continue_from(scalars)
         return prepared
+
+    def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> Any:
+        """transformers' schedule, or one of ours."""
+        if self.train_settings.schedule not in OWN_SCHEDULES:
+            return super().create_scheduler(num_training_steps, optimizer)
+        shape = self.train_settings.own_schedule()
+        self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(
+            optimizer if optimizer is not None else self._plain_optimizer(),
+            lambda step: schedule_multiplier(step, num_training_steps, shape),
+        )
+        return self.lr_scheduler
 
     def training_step(
         self, model: torch.nn.Module, inputs: Any, num_items_in_batch: Tensor | int | None = None
@@ -128,25 +148,28 @@ class Trainer(transformers.Trainer):
         step = self.state.global_step
         rows = [self.task.examples[i] for i in inputs]
         torch.manual_seed(derive(self.task.seed, "dropout", step))
-        rollouts = self._rollouts(rows, step) if _wants(self.task.parts, "rollout") else []
+        drawn = rollouts(self, rows, step) if _wants(self.task.parts, "rollout") else []
         started = time.perf_counter()
         model.train()
         losses: dict[str, float] = {}
         gradients: dict[str, list[Tensor | None]] = {}
         metrics: dict[str, float] = {}
         for name, objective in self.task.parts.items():
-            pairs, teacher_pairs = self._sequences(objective, rows, rollouts)
+            reweighting = self.task.reweights.get(name)
             with _naming(name, rows, step):
-                losses[name], stats = self._backward(objective, pairs, teacher_pairs)
+                if reweighting is not None:
+                    reweighting.begin(self._view(step, inputs))
+                loss, stats = self._backward(objective, sequences(objective, rows, drawn), reweighting)
+            scale = reweighting.scale() if reweighting is not None else 1.0
+            losses[name] = scale * loss
             metrics |= {f"{name}/{key}": value for key, value in stats.items()}
-            gradients[name] = self._take_gradients()
+            gradients[name] = self._take_gradients(scale)
         weights = self.balance.weights(losses)
         metrics |= self._combine(gradients, losses, weights)
-        if rollouts:
-            metrics["rollout/truncated"] = sum(p.completion[-1] not in self.task.stop_ids for p in rollouts) / len(
-                rollouts
-            )
-            metrics["rollout/tokens"] = sum(len(p.completion) for p in rollouts) / len(rollouts)
+        if drawn:
+            cut = sum(p.completion[-1] not in self.task.stop_ids for p in drawn)
+            metrics["rollout/truncated"] = cut / len(drawn)
+            metrics["rollout/tokens"] = sum(len(p.completion) for p in drawn) / len(drawn)
         self.cost.seconds_training += time.perf_counter() - started
         self.last_metrics = metrics
         return torch.tensor(metrics["loss"])
@@ -176,6 +199,7 @@ class Trainer(transformers.Trainer):
             return
         try:
             self.train()
+            self._use_average()
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise TutelageError(
                 f"out of memory in step {self.state.global_step}",
@@ -189,20 +213,46 @@ class Trainer(transformers.Trainer):
             "scheduler": {k: v for k, v in self._scheduler().state_dict().items() if k != "lr_lambdas"},
             "balance": self.balance.state_dict(),
             "cost": vars(self.cost),
+            "reweights": {name: one.state_dict() for name, one in self.task.reweights.items()},
         }
+        extra: dict[str, Tensor] = {}
+        if self.averager is not None:
+            scalars["average"], extra = self.averager.state_dict(), self.averager.tensors()
         keep, optimizer = self.train_settings.keep_checkpoints, self._plain_optimizer()
-        checkpoint.save(self.task.folder, self.state.global_step, self.student, optimizer, scalars, keep=keep)
+        step = self.state.global_step
+        checkpoint.save(self.task.folder, step, self.student, optimizer, scalars, keep=keep, extra=extra)
+
+    def _continue_from(self, scalars: dict[str, Any]) -> None:
+        """Take up everything but weights, optimizer and schedule."""
+        assert self._resumed is not None
+        self.balance.load_state_dict(scalars["balance"])
+        self.cost = Cost(**scalars["cost"])
+        for name, state in scalars.get("reweights", {}).items():
+            self.task.reweights[name].load_state_dict(state)
+        if self.averager is not None:
+            self.averager.load(checkpoint.extra_tensors(self._resumed), scalars["average"])
+
+    def _step_done(self) -> None:
+        """Take the weights into the average when it is their turn."""
+        if self.averager is not None:
+            named = ((n, p) for n, p in self.student.named_parameters() if p.requires_grad)
+            self.averager.update(self.state.global_step, len(self.plan), named)
+
+    def _use_average(self) -> None:
+        """The trained model is the average; the checkpoint keeps the last weights as they are."""
+        if self.averager is not None and self.averager.complete:
+            load_average(self.student, self.averager.averaged())
 
     def _prefix_cache(self) -> PrefixCache | None:
         if not self.train_settings.teacher_cache_mib or not _wants(self.task.parts, "teacher"):
             return None
-        prompts = [_teacher_prompt(example) for example in self.task.examples]
+        prompts = [teacher_prompt(example) for example in self.task.examples]
         return PrefixCache(self.train_settings.teacher_cache_mib, common_beginning(prompts))
 
     def _restore_finished(self) -> None:
         assert self._resumed is not None
-        scalars = checkpoint.restore(self._resumed, self.student, self.create_optimizer())
-        self.cost = Cost(**scalars["cost"])
+        self._continue_from(checkpoint.restore(self._resumed, self.student, self.create_optimizer()))
+        self._use_average()
 
     def _plain_optimizer(self) -> torch.optim.Optimizer:
         """The optimizer under accelerate's wrapper."""
@@ -213,77 +263,53 @@ class Trainer(transformers.Trainer):
         assert self.lr_scheduler is not None
         return self.lr_scheduler
 
-    def _rollouts(self, rows: Sequence[Example], step: int) -> list[TokenPair]:
-        """One completion per row, drawn from the student as it is now."""
-        started = time.perf_counter()
-        sampling = Sampling(
-            self.rollout.max_new_tokens, self.rollout.temperature, self.rollout.top_p, self.rollout.top_k
-        )
-        seeds = [derive(self.task.seed, "rollout", step, place) for place in range(len(rows))]
-        with lean_adapters(self.student):
-            drawn = sample(self.student, self.tokenizer, [r.prompt for r in rows], sampling, seeds, self.task.stop_ids)
-        self.cost.tokens_generated += sum(len(d.token_ids) for d in drawn)
-        self.cost.seconds_generating += time.perf_counter() - started
-        return [TokenPair(r.prompt, tuple(d.token_ids)) for r, d in zip(rows, drawn, strict=True)]
-
-    def _sequences(
-        self, objective: Objective, rows: Sequence[Example], rollouts: Sequence[TokenPair]
-    ) -> tuple[list[TokenPair], list[TokenPair] | None]:
-        """The sequences an objective scores and, if it has a teacher, what the teacher scores beside them."""
-        own = "rollout" in objective.needs
-        pairs = list(rollouts) if own else [TokenPair(r.prompt, r.completion) for r in rows]
-        if "teacher" not in objective.needs:
-            return pairs, None
-        return pairs, [TokenPair(_teacher_prompt(r), p.completion) for r, p in zip(rows, pairs, strict=True)]
-
     def _backward(
-        self, objective: Objective, pairs: list[TokenPair], teacher_pairs: list[TokenPair] | None
+        self, objective: Objective, all_of: Sequences, reweighting: Reweighting | None
     ) -> tuple[float, dict[str, float]]:
         """Accumulate the gradient of one part over its micro-batches; returns its loss and token-weighted stats."""
-        tokens = sum(len(p.completion) for p in pairs)
-        groups = plan_groups(
-            [len(p) for p in pairs], budget=self.train_settings.tokens_per_micro_batch, rows=len(pairs)
-        )
         loss, stats = 0.0, dict[str, float]()
-        for group in groups:
-            chosen = [pairs[i] for i in group]
-            batch = self._token_batch(
-                objective, chosen, teacher_pairs and [teacher_pairs[i] for i in group], tokens, len(pairs)
-            )
-            result = objective(student_outputs(self.backbone, chosen), batch)
+        for part in all_of.cut(self.train_settings.tokens_per_micro_batch):
+            student = student_outputs(self.backbone, part.pairs)
+            batch = part.batch(objective, self.backbone.device, self._teacher_side(part))
+            if reweighting is not None:
+                seen = MicroBatch(part.pairs, part.places, student.detached(), batch, partial(self._before, part))
+                batch = replace(batch, weights=batch.weights * reweighting.factors(seen))
+            result = objective(student, batch)
             result.total.backward()
             loss += float(result.total.detach())
-            share = len(batch.targets) / tokens
+            share = len(batch.targets) / all_of.tokens
             for key, value in result.stats.items():
                 stats[key] = stats.get(key, 0.0) + share * value
-        self.cost.tokens_trained += sum(len(p) for p in pairs)
-        return loss, stats
+        self.cost.tokens_trained += sum(len(p) for p in all_of.pairs)
+        return loss, stats | (reweighting.stats() if reweighting is not None else {})
 
-    def _token_batch(
-        self,
-        objective: Objective,
-        pairs: list[TokenPair],
-        teacher_pairs: list[TokenPair] | None,
-        tokens: int,
-        sequences: int,
-    ) -> TokenBatch:
-        device = self.backbone.device
-        targets = torch.tensor([t for p in pairs for t in p.completion], device=device)
-        lengths = torch.tensor([len(p.completion) for p in pairs])
-        counted = torch.arange(int(lengths.max())) < lengths[:, None]
-        if objective.reduction == "token_mean":
-            table = token_mean_weights(counted, tokens=tokens)
-        else:
-            table = sequence_mean_weights(counted, sequences=sequences)
-        weights = table[counted].to(device)
-        teacher = None
-        if teacher_pairs is not None:
-            teacher = teacher_outputs(self.teacher, teacher_pairs, as_teacher=self._as_teacher, cache=self.prefixes)
-            self.cost.tokens_scored += sum(len(p) for p in teacher_pairs)
-        return TokenBatch(targets, weights, teacher)
+    def _teacher_side(self, part: Sequences) -> Projected | None:
+        if part.teacher_pairs is None:
+            return None
+        self.cost.tokens_scored += sum(len(p) for p in part.teacher_pairs)
+        return teacher_outputs(self.teacher, part.teacher_pairs, as_teacher=self.as_teacher, cache=self.prefixes)
+
+    def _before(self, part: Sequences) -> Tensor:
+        """Log-probabilities of the counted tokens under the model before tuning."""
+        outputs = teacher_outputs(self.teacher, part.pairs, as_teacher=self.as_teacher)
+        self.cost.tokens_scored += sum(len(p) for p in part.pairs)
+        return projected_logprobs(outputs, torch.tensor(part.targets, device=outputs.hidden.device))
+
+    def _view(self, step: int, inputs: Sequence[int]) -> StepView:
+        """The step as a reweighting may see it; the probe batch is drawn from the other rows, as many as there are."""
+
+        def probe() -> list[TokenPair]:
+            others = sorted(set(range(len(self.task.examples))) - set(inputs)) or list(inputs)
+            chosen = random.Random(derive(self.task.seed, "probe", step)).sample(others, min(len(inputs), len(others)))
+            pairs = [TokenPair(e.prompt, e.completion) for e in (self.task.examples[i] for i in chosen)]
+            self.cost.tokens_trained += sum(len(p) for p in pairs)
+            return pairs
+
+        train = self.train_settings
+        return StepView(step, self.task.seed, self.backbone, probe, train.tokens_per_micro_batch, train.max_grad_norm)
 
     @contextmanager
-    def _as_teacher(self) -> Iterator[None]:
+    def as_teacher(self) -> Iterator[None]:
         """The base model: adapter off, dropout off."""
         if self.teacher is not self.backbone:
             yield
@@ -294,9 +320,9 @@ class Trainer(transformers.Trainer):
     def _trainable(self) -> list[Tensor]:
         return [p for p in self.student.parameters() if p.requires_grad]
 
-    def _take_gradients(self) -> list[Tensor | None]:
-        """Move the accumulated gradients out of ``.grad``, without copying."""
-        taken = [p.grad for p in self._trainable()]
+    def _take_gradients(self, scale: float) -> list[Tensor | None]:
+        """Move the accumulated gradients out of ``.grad``, without copying, times ``scale``."""
+        taken = [p.grad if p.grad is None or scale == 1.0 else p.grad.mul_(scale) for p in self._trainable()]
         for parameter in self._trainable():
             parameter.grad = None
         return taken
@@ -334,64 +360,10 @@ def _naming(part: str, rows: Sequence[Example], step: int) -> Iterator[None]:
         ) from error
 
 
-class _StepEnd(transformers.TrainerCallback):
-    """After each optimizer step: report, checkpoint, and stop when asked."""
-
-    def __init__(self, trainer: Trainer) -> None:
-        self.trainer = trainer
-
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> TrainerControl:
-        trainer = self.trainer
-        metrics = {**trainer.last_metrics, "learning_rate": float(trainer._scheduler().get_last_lr()[0])}
-        trainer.on_metrics(state.global_step, metrics)
-        stop = trainer.task.should_stop()
-        if (
-            stop
-            or state.global_step % trainer.train_settings.checkpoint_every == 0
-            or state.global_step >= state.max_steps
-        ):
-            trainer.save_checkpoint()
-        control.should_training_stop = control.should_training_stop or stop
-        return control
-
-
 def _norm(gradients: Sequence[Tensor | None]) -> float:
     present = [g for g in gradients if g is not None]
     return float(torch.nn.utils.get_total_norm(present)) if present else 0.0
 
 
-def _teacher_prompt(example: Example) -> tuple[int, ...]:
-    """What the teacher reads before the student's tokens: its own prompt, or the student's."""
-    return example.teacher_prompt if example.teacher_prompt is not None else example.prompt
-
-
 def _wants(parts: dict[str, Objective], need: str) -> bool:
     return any(need in objective.needs for objective in parts.values())
-
-
-def _arguments(train: TrainSettings, task: TrainingTask, steps: int) -> TrainingArguments:
-    """Everything that transformers' Trainer would do by itself and we do differently is switched off here."""
-    return TrainingArguments(
-        output_dir=str(task.folder),
-        max_steps=steps,
-        per_device_train_batch_size=1,
-        gradient_accumulation_steps=1,
-        learning_rate=train.learning_rate,
-        lr_scheduler_type=train.schedule,
-        warmup_steps=round(train.warmup_ratio * steps),
-        weight_decay=train.weight_decay,
-        max_grad_norm=train.max_grad_norm,
-        adam_beta1=train.adam_beta1,
-        adam_beta2=train.adam_beta2,
-        optim=train.optimizer,
-        activation_checkpointing=train.gradient_checkpointing,
-        seed=task.seed % 2**31,
-        save_strategy="no",
-        logging_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        remove_unused_columns=False,
-        use_cpu=not torch.cuda.is_available() and not torch.backends.mps.is_available(),
-    )
