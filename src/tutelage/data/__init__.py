@@ -6,20 +6,25 @@ load transformers and torch.
 
 from tutelage.data.conversation import BadRow, check_chat, split_answer
 from tutelage.data.leakage import OverlapPair, OverlapReport, OverlapSettings, drop_overlap, overlap
+from tutelage.data.overlap_audit import OverlapAudit, audit_overlap
 from tutelage.data.reading import LoadReport, ReadOptions, load_dataset_rows, row_id
 from tutelage.data.rejected import Rejected, write_rejected
 from tutelage.data.splits import Split, choose, group_of, split, split_by_column
+from tutelage.data.stages import StagePlan, plan_stages
 from tutelage.data.tasks import domain_rows, write_task
 
 __all__ = [
     "BadRow",
     "LoadReport",
+    "OverlapAudit",
     "OverlapPair",
     "OverlapReport",
     "OverlapSettings",
     "ReadOptions",
     "Rejected",
     "Split",
+    "StagePlan",
+    "audit_overlap",
     "check_chat",
     "choose",
     "domain_rows",
@@ -27,6 +32,7 @@ __all__ = [
     "group_of",
     "load_dataset_rows",
     "overlap",
+    "plan_stages",
     "row_id",
     "split",
     "split_answer",

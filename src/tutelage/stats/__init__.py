@@ -16,6 +16,7 @@ from tutelage.stats.intervals import mean_interval, proportion_interval, share_i
 from tutelage.stats.missing import MissingBounds, missing_bounds
 from tutelage.stats.multiplicity import benjamini_hochberg, holm
 from tutelage.stats.paired_proportions import PairedCounts, difference_of_shares, mcnemar, newcombe
+from tutelage.stats.pass_at_k import pass_at_k
 from tutelage.stats.permutation import SignFlipTest, sign_flip_test
 from tutelage.stats.plan import ComparisonPlan
 from tutelage.stats.power import minimum_detectable_effect, pairs_needed, unpaired_detectable_effect
@@ -24,6 +25,7 @@ from tutelage.stats.rank import RankCorrelation, kendall_tau, spearman
 from tutelage.stats.ranking import RankedSystem, rank_table
 from tutelage.stats.reliability import fleiss_kappa, krippendorff_alpha
 from tutelage.stats.simulation import PowerAt, mcnemar_power, simulated_power
+from tutelage.stats.trend import TrendTest, jonckheere
 from tutelage.stats.two_level import TwoLevel, two_level_bootstrap
 from tutelage.stats.unpaired import UnpairedTest, unpaired_z
 from tutelage.stats.verdict import ClaimVerdict, verdict
@@ -45,6 +47,7 @@ __all__ = [
     "RankCorrelation",
     "RankedSystem",
     "SignFlipTest",
+    "TrendTest",
     "TwoLevel",
     "UnmatchedWarning",
     "UnpairedTest",
@@ -60,6 +63,7 @@ __all__ = [
     "fleiss_kappa",
     "flip_report",
     "holm",
+    "jonckheere",
     "kendall_tau",
     "krippendorff_alpha",
     "mcnemar",
@@ -72,6 +76,7 @@ __all__ = [
     "non_inferior",
     "paired_bootstrap",
     "pairs_needed",
+    "pass_at_k",
     "ppi_mean",
     "proportion_interval",
     "rank_table",

@@ -5,34 +5,76 @@ from parameters in :data:`constraints`; :func:`get` finds both by name.
 """
 
 from tutelage.verify.answers import choice, contains, exact, number, number_within
+from tutelage.verify.arithmetic import (
+    CARD_SCORES,
+    Expression,
+    card_outcome,
+    countdown,
+    countdown_reference,
+    expression,
+    parse_expression,
+)
+from tutelage.verify.consistency import symmetric, transitive
 from tutelage.verify.entities import Entity, Preservation, entities, entities_preserved
+from tutelage.verify.grounding import characters, json_schema, label_path, language, numbers_kept, quotes_source
 from tutelage.verify.limits import Limited, limited
 from tutelage.verify.refusal import no_refusal, refusal, refusal_phrase
 from tutelage.verify.registry import constraints, get, names, verifiers
+from tutelage.verify.satisfaction import (
+    ConstantVerifierWarning,
+    Constraint,
+    CsrTable,
+    Response,
+    constraint_of,
+    csr,
+    verifier,
+)
 from tutelage.verify.structure import json_keys, json_valid
 from tutelage.verify.wording import excludes, includes
 
 __all__ = [
+    "CARD_SCORES",
+    "ConstantVerifierWarning",
+    "Constraint",
+    "CsrTable",
     "Entity",
+    "Expression",
     "Limited",
     "Preservation",
+    "Response",
+    "card_outcome",
+    "characters",
     "choice",
+    "constraint_of",
     "constraints",
     "contains",
+    "countdown",
+    "countdown_reference",
+    "csr",
     "entities",
     "entities_preserved",
     "exact",
     "excludes",
+    "expression",
     "get",
     "includes",
     "json_keys",
+    "json_schema",
     "json_valid",
+    "label_path",
+    "language",
     "limited",
     "names",
     "no_refusal",
     "number",
     "number_within",
+    "numbers_kept",
+    "parse_expression",
+    "quotes_source",
     "refusal",
     "refusal_phrase",
+    "symmetric",
+    "transitive",
+    "verifier",
     "verifiers",
 ]
