@@ -9,8 +9,19 @@ from tutelage.refine.calls import CallCache, Said, engine_identity
 from tutelage.refine.case import Case
 from tutelage.refine.engine import RowRefiner, RunOptions, RunResult, run
 from tutelage.refine.fusers import EngineFuser, Fuser, TemplateFuser
+from tutelage.refine.instructions import InstructionVariants, Renaming, diversify, probe_rows
 from tutelage.refine.judges import CosineJudge, EngineJudge, Judge, RuleJudge, judge_one
+from tutelage.refine.preferences import (
+    Asked,
+    PreferenceSet,
+    build_preferences,
+    constraints_from,
+    engine_sampler,
+    preferences_from,
+    write_preferences,
+)
 from tutelage.refine.raft import RaftRefiner
+from tutelage.refine.reasoning import ProgrammaticReasoning, ReasoningSettings, SampledReasoning
 from tutelage.refine.registered import refiners
 from tutelage.refine.report import RefineReport, report_on
 from tutelage.refine.sdft_data import SdftDataRefiner
@@ -18,6 +29,7 @@ from tutelage.refine.settings import RefineSettings
 from tutelage.refine.similarity import Embedder, Similarity
 
 __all__ = [
+    "Asked",
     "CallCache",
     "Case",
     "CosineJudge",
@@ -25,21 +37,34 @@ __all__ = [
     "EngineFuser",
     "EngineJudge",
     "Fuser",
+    "InstructionVariants",
     "Judge",
+    "PreferenceSet",
+    "ProgrammaticReasoning",
     "RaftRefiner",
+    "ReasoningSettings",
     "RefineReport",
     "RefineSettings",
+    "Renaming",
     "RowRefiner",
     "RuleJudge",
     "RunOptions",
     "RunResult",
     "Said",
+    "SampledReasoning",
     "SdftDataRefiner",
     "Similarity",
     "TemplateFuser",
+    "build_preferences",
+    "constraints_from",
+    "diversify",
     "engine_identity",
+    "engine_sampler",
     "judge_one",
+    "preferences_from",
+    "probe_rows",
     "refiners",
     "report_on",
     "run",
+    "write_preferences",
 ]
