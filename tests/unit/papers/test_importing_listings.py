@@ -309,3 +309,35 @@ def test_year_rules():
     )  # a year is only written out when it is not this
     assert page_year([Day(6, 10)], [(Day(6, 10), "2023-06-10")], seen)[0] == 2023  # the catalogue knows
     assert page_year([Day(6, 10)], [(Day(6, 10), "2023-06-11")], seen)[0] == 2026  # another day says nothing
+
+
+def shown_page():
+    abstract = "An abstract of more than forty characters, so that it is one."
+    cards = [
+        CARD.format(
+            id=f"2605.0000{n}", title=f"Kites {n}", abstract=abstract, authors=4, day="May 28, 2026", comments=n
+        )
+        for n in (1, 2, 3)
+    ]
+    return f"<!DOCTYPE html>\n<html>\n<body>\n{''.join(cards)}</body>\n</html>\n"
+
+
+def test_links_with_tracking_parameters(tmp_path):
+    page = (
+        shown_page().replace("#community", "?utm_source=mail&amp;x=1#community").replace('1">', '1?utm_source=mail">')
+    )
+    found = read_papers(write(tmp_path, page, "page.html"))
+    assert [record.comments for record in found.records] == [1, 2, 3]
+    assert [record.url[-10:] for record in found.records] == ["2605.00001", "2605.00002", "2605.00003"]
+
+
+def test_a_page_that_was_cut_is_refused_wherever_that_was(tmp_path):
+    page = shown_page()
+    for end in range(page.index("<html"), page.index("</html>"), 7):
+        with pytest.raises(DataError) as caught:
+            read_papers(write(tmp_path, page[:end], "page.html"))
+        assert int(caught.value.where.rsplit(":", 1)[1]) <= page.count("\n", 0, end) + 1
+    cut = page[: page.rindex("<a href") + 4]
+    with pytest.raises(DataError, match="inside a tag") as caught:
+        read_papers(write(tmp_path, cut, "page.html"))
+    assert caught.value.where.endswith(f":{cut.count(chr(10)) + 1}")
