@@ -43,6 +43,9 @@ def pass_at_k(n: npt.ArrayLike, c: npt.ArrayLike, k: int) -> FloatArray:
         raise RangeError(f"pass@{k} needs at least {max(k, 1)} samples of each item", hint="draw more, or lower k")
     if np.any(right < 0) or np.any(right > drawn):
         raise RangeError("more right samples than samples, or fewer than none")
+    if k == 1:
+        share: FloatArray = right / drawn
+        return share
     wrong = drawn - right
     steps = np.arange(k, dtype=np.float64)
     above = wrong[..., None] - steps
