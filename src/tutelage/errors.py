@@ -20,6 +20,7 @@ __all__ = [
     "RegistryError",
     "ShapeError",
     "StoreError",
+    "TookTooLong",
     "TutelageError",
     "UnsafePathError",
     "nearest",
@@ -96,6 +97,10 @@ class CheckpointError(TutelageError):
 
 class StoreError(TutelageError):
     """The run store cannot be read or written."""
+
+
+class TookTooLong(TutelageError, TimeoutError):
+    """Work that was given up because its time was over; nothing was changed."""
 
 
 class UnsafePathError(TutelageError, ValueError):

@@ -14,7 +14,7 @@ import pytest
 
 from tutelage.errors import StoreError
 from tutelage.store import Store
-from tutelage.store import schema as module
+from tutelage.io import sqlite as module
 
 BATCH = 20
 

@@ -13,8 +13,8 @@ from tutelage.papers.library.record import (
     clean,
     make_record,
     paper_id,
-    title_key,
 )
+from tutelage.papers.titles import title_key
 
 __all__ = [
     "IMPORTED",

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from tutelage.io import content_hash
 from tutelage.papers.library.database import transaction
-from tutelage.papers.library.record import Added, Record, arxiv_id, clean, merge, paper_id, title_key
+from tutelage.papers.library.record import Added, Record, arxiv_id, clean, merge, paper_id
+from tutelage.papers.titles import title_key
 
 if TYPE_CHECKING:
     from tutelage.papers.catalogue import Entry
@@ -70,6 +71,13 @@ def sync_catalogue(connection: sqlite3.Connection, path: Path, entries: Sequence
 
 def _distinct(records: Iterable[Record]) -> list[Record]:
     """One record a paper, so that importing a file twice gives the same both times."""
+    kept = _joined(records)
+    while len(fewer := _joined(kept)) < len(kept):  # two that were joined may have the title of a third
+        kept = fewer
+    return kept
+
+
+def _joined(records: Iterable[Record]) -> list[Record]:
     kept: list[Record] = []
     places: dict[str, list[int]] = {}
     for record in records:

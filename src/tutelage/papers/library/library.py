@@ -14,8 +14,9 @@ from tutelage.errors import ConfigError, DataError, nearest
 from tutelage.io import home
 from tutelage.papers.library.adding import COLUMNS, add_records, sync_catalogue
 from tutelage.papers.library.database import connect, sqlite_errors, transaction
+from tutelage.papers.library.readers import Deadline, Readers
 from tutelage.papers.library.record import IMPORTED, Added, Filters, Found, Hit, Record, clean
-from tutelage.papers.library.search import Mode, Searcher
+from tutelage.papers.library.search import Mode, Searcher, Wish
 from tutelage.papers.library.vectors import Embeds
 
 if TYPE_CHECKING:
@@ -24,13 +25,14 @@ if TYPE_CHECKING:
 __all__ = ["Library"]
 
 _NAME = 80
+_DEEPEST = 1000  # place of the last paper that a search gives
 _ALL = Filters()
 
 
 class Library:
     """Opens the library, making it first if there is none; the catalogue's entries are always in it.
 
-    One object may be used by several threads, and one file by several processes.
+    One object may be used by several threads, and one file by several processes. Who reads waits for nobody.
 
     Args:
         path: the file; default ``papers.sqlite`` in the home of Tutelage.
@@ -58,7 +60,8 @@ class Library:
         self._connection = connect(self.path)
         with sqlite_errors(self.path):
             sync_catalogue(self._connection, self.path, _catalogue() if entries is None else entries)
-        self._search = Searcher(self._connection, self.path, encoder)
+        self._readers = Readers(self.path)
+        self._search = Searcher(self._connection, self._lock, self._readers, encoder)
 
     def __enter__(self) -> Self:
         return self
@@ -70,6 +73,7 @@ class Library:
 
     def close(self) -> None:
         """Close the file; the object cannot be used any more."""
+        self._readers.close()
         with self._lock:
             self._connection.close()
 
@@ -95,10 +99,8 @@ class Library:
         rows = self._rows("SELECT {columns} FROM papers WHERE id = ? OR slug = ?", (id, id))
         if rows:
             return rows[0]
-        with self._lock, sqlite_errors(self.path):
-            known = [
-                row[0] for row in self._connection.execute("SELECT id FROM papers ORDER BY slug IS NULL LIMIT 2000")
-            ]
+        with self._readers.lend() as connection:
+            known = [row[0] for row in connection.execute("SELECT id FROM papers ORDER BY slug IS NULL LIMIT 2000")]
         close = nearest(clean(id), known)
         hint = f"did you mean {close!r}?" if close else "`tutelage papers search WORDS` finds papers"
         raise DataError(f"no paper has the id {clean(id)[:80]!r}", where=str(self.path), hint=hint)
@@ -106,8 +108,8 @@ class Library:
     def count(self, filters: Filters = _ALL) -> int:
         """How many papers pass the filters."""
         where, values = self._where(filters)
-        with self._lock, sqlite_errors(self.path):
-            return int(self._connection.execute(f"SELECT count(*) FROM papers p{where}", values).fetchone()[0])
+        with self._readers.lend() as connection:
+            return int(connection.execute(f"SELECT count(*) FROM papers p{where}", values).fetchone()[0])
 
     def newest(self, limit: int = 20, offset: int = 0, filters: Filters = _ALL) -> tuple[Record, ...]:
         """Papers by date, newest first; undated ones last.
@@ -121,7 +123,16 @@ class Library:
         ask = f"SELECT {{columns}} FROM papers p{where} ORDER BY date DESC, seq LIMIT ? OFFSET ?"
         return tuple(self._rows(ask, (*values, max(0, limit), max(0, offset))))
 
-    def search(self, query: str, filters: Filters = _ALL, mode: Mode = "auto", limit: int = 20) -> Found:
+    def search(
+        self,
+        query: str,
+        filters: Filters = _ALL,
+        mode: Mode = "auto",
+        limit: int = 20,
+        *,
+        offset: int = 0,
+        seconds: float | None = None,
+    ) -> Found:
         """Papers that fit a query best.
 
         Any text is safe: nothing in it is an operator, only "words in quotes" are kept together.
@@ -132,23 +143,43 @@ class Library:
             mode: ``keyword`` (BM25), ``meaning`` (cosine of sentence vectors), or ``auto``: both, fused by reciprocal
                 rank, or keywords alone when no encoder is installed, which the note says.
             limit: how many at most.
+            offset: how many to leave out first; with the limit at most 1,000.
+            seconds: that it may take; None: as many as it needs.
 
         Raises:
             ConfigError: an unknown mode, or ``meaning`` without an encoder.
+            TookTooLong: the seconds were over.
         """
-        where, values = self._where(filters)
-        with self._lock, sqlite_errors(self.path):
-            return self._search.search(query, (where, values), mode, max(0, min(limit, 1000)))
+        return self._search.search(query, mode, self._wish(limit, offset, seconds, filters))
 
-    def similar(self, id: str, limit: int = 10) -> tuple[Hit, ...]:  # noqa: A002
+    def similar(self, id: str, limit: int = 10, *, seconds: float | None = None) -> tuple[Hit, ...]:  # noqa: A002
         """Papers most like one: by meaning when it has a vector, else by the words of its title.
+
+        Args:
+            id: of the paper, or its slug.
+            limit: how many at most.
+            seconds: that it may take; None: as many as it needs.
 
         Raises:
             DataError: no paper has this id.
+            TookTooLong: the seconds were over.
         """
-        record = self.get(id)
-        with self._lock, sqlite_errors(self.path):
-            return self._search.similar(record, max(0, min(limit, 1000)))
+        return self._search.similar(self.get(id), self._wish(limit, 0, seconds))
+
+    def prepare(self, *, seconds: float | None = None) -> None:
+        """Read into memory what searches of a large library need: lists of frequent words, dates, vectors.
+
+        A program that answers many searches calls this first, and again now and then: it does nothing as long as the
+        library has not changed. Without it the first search for a frequent word takes longer. 100,000 papers take
+        about 15 seconds and 70 MB besides their vectors.
+
+        Args:
+            seconds: that it may take; None: as many as it needs.
+
+        Raises:
+            TookTooLong: the seconds were over; what was read is kept.
+        """
+        self._search.prepare(Deadline(seconds))
 
     def index(self, progress: Callable[[int, int], None] | None = None) -> int:
         """Compute the vectors that are missing; resumes where an earlier call was interrupted.
@@ -162,7 +193,7 @@ class Library:
         Raises:
             ConfigError: no encoder is installed.
         """
-        with self._lock, sqlite_errors(self.path):
+        with sqlite_errors(self.path):
             return self._search.fill(progress)
 
     def save_search(self, name: str, query: str, filters: Filters = _ALL) -> None:
@@ -180,8 +211,8 @@ class Library:
 
     def saved_searches(self) -> dict[str, tuple[str, Filters]]:
         """Query and filters of every saved search, by name."""
-        with self._lock, sqlite_errors(self.path):
-            rows = self._connection.execute("SELECT name, query, filters FROM searches ORDER BY name").fetchall()
+        with self._readers.lend() as connection:
+            rows = connection.execute("SELECT name, query, filters FROM searches ORDER BY name").fetchall()
         return {name: (query, Filters(**json.loads(filters))) for name, query, filters in rows}
 
     def saved_search(self, name: str) -> tuple[str, Filters]:
@@ -199,8 +230,8 @@ class Library:
 
     def family(self, slug: str | None) -> str:
         """Family of a catalogue entry; empty for a paper outside the catalogue."""
-        with self._lock, sqlite_errors(self.path):
-            found = self._connection.execute("SELECT family FROM papers WHERE slug = ?", (slug,)).fetchone()
+        with self._readers.lend() as connection:
+            found = connection.execute("SELECT family FROM papers WHERE slug = ?", (slug,)).fetchone()
         return str(found[0]) if found else ""
 
     def status(self, slug: str | None) -> str:
@@ -208,12 +239,24 @@ class Library:
         return self._status(slug) if slug else IMPORTED
 
     def _rows(self, ask: str, values: Sequence[Any]) -> list[Record]:
-        with self._lock, sqlite_errors(self.path):
+        with self._readers.lend() as connection:
             try:
-                rows = self._connection.execute(ask.format(columns=", ".join(COLUMNS)), values).fetchall()
+                rows = connection.execute(ask.format(columns=", ".join(COLUMNS)), values).fetchall()
             except (UnicodeEncodeError, OverflowError):  # a lone surrogate, or a number beyond 64 bits: in no row
                 return []
         return [Record(*row) for row in rows]
+
+    def _wish(self, limit: int, offset: int, seconds: float | None, filters: Filters = _ALL) -> Wish:
+        first = max(0, min(offset, _DEEPEST))
+        return Wish(filters, self._slugs(filters), max(0, min(limit, _DEEPEST - first)), first, Deadline(seconds))
+
+    def _slugs(self, filters: Filters) -> tuple[str, ...] | None:
+        """Entries of the catalogue with the status asked for; None when none is, or it is not theirs."""
+        if filters.status in (None, IMPORTED):
+            return None
+        with self._readers.lend() as connection:
+            slugs = [row[0] for row in connection.execute("SELECT slug FROM papers WHERE slug IS NOT NULL")]
+        return tuple(slug for slug in slugs if self._status(slug) == filters.status)
 
     def _where(self, filters: Filters) -> tuple[str, tuple[Any, ...]]:
         """A WHERE clause over ``papers p``, and its values."""
@@ -230,9 +273,7 @@ class Library:
         if filters.status == IMPORTED:
             parts.append("p.slug IS NULL")
         elif filters.status is not None:
-            with self._lock, sqlite_errors(self.path):
-                slugs = [row[0] for row in self._connection.execute("SELECT slug FROM papers WHERE slug IS NOT NULL")]
-            chosen = [slug for slug in slugs if self._status(slug) == filters.status]
+            chosen = self._slugs(filters) or ()
             parts.append(f"p.slug IN ({', '.join('?' * len(chosen))})")
             values += chosen
         return (" WHERE " + " AND ".join(parts) if parts else ""), tuple(values)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from tutelage.papers.library.database import spaced
 from tutelage.papers.library.record import clean
 
-__all__ = ["expression", "terms"]
+__all__ = ["expression", "quoted", "terms", "weighed"]
 
 _MOST_TERMS = 48
 _LONGEST = 64
@@ -42,28 +42,43 @@ def terms(query: str) -> tuple[str, ...]:
     return tuple(kept[:_MOST_TERMS])
 
 
-def expression(words: tuple[str, ...], frequency: Callable[[str], int] | None = None, budget: int = 0) -> str:
-    """The words as one MATCH expression: any of them may match, each inside quotes.
+def quoted(word: str) -> str:
+    """One word or phrase as a MATCH expression in which nothing is an operator.
 
-    Args:
-        words: see :func:`terms`.
-        frequency: how many papers match one quoted term.
-        budget: with ``frequency``: how many matches to weigh in all; the most frequent words, which say the least,
-            are left out beyond it. At least one word stays.
+    Example:
+        >>> quoted('a"b')
+        '"a""b"'
+    """
+    return '"' + spaced(word).replace('"', '""') + '"'
+
+
+def expression(words: tuple[str, ...]) -> str:
+    """The words as one MATCH expression: any of them may match, each inside quotes.
 
     Example:
         >>> expression(("weak-to-strong", 'a"b'))
         '"weak-to-strong" OR "a""b"'
     """
-    quoted = ['"' + spaced(word).replace('"', '""') + '"' for word in words]
-    if frequency is None:
-        return " OR ".join(quoted)
+    return " OR ".join(map(quoted, words))
+
+
+def weighed(words: tuple[str, ...], frequency: Callable[[str], int], budget: int) -> tuple[str, ...]:
+    """The words that are weighed: the most frequent, which say the least, are left out beyond a budget.
+
+    Args:
+        words: see :func:`terms`.
+        frequency: how many papers match a word.
+        budget: how many matches to weigh in all; at least one word stays.
+
+    Example:
+        >>> weighed(("the", "kite", "boat"), {"the": 90, "kite": 2, "boat": 5}.__getitem__, 50)
+        ('kite', 'boat')
+    """
     kept: list[str] = []
     spent = 0
-    for count, term in sorted((frequency(term), term) for term in quoted):
+    for count, word in sorted((frequency(word), word) for word in words):
         if kept and spent + count > budget:
             break
         spent += count
-        if count:
-            kept.append(term)
-    return " OR ".join(kept)
+        kept.append(word)
+    return tuple(word for word in words if word in kept)

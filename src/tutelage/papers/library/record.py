@@ -11,6 +11,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from tutelage.errors import ConfigError
+from tutelage.papers.titles import title_key
 
 __all__ = [
     "IMPORTED",
@@ -25,7 +26,6 @@ __all__ = [
     "make_record",
     "merge",
     "paper_id",
-    "title_key",
 ]
 
 IMPORTED = "imported"  # the status of a paper that is in the library and not in the catalogue
@@ -151,17 +151,6 @@ def clean(text: str) -> str:
         'a b c'
     """
     return " ".join(_UNSEEN.sub(" ", _SURROGATE.sub("\ufffd", text)).split())
-
-
-def title_key(title: str) -> str:
-    """What two spellings of one title share: letters and digits, without case, accents, spaces and marks.
-
-    Example:
-        >>> title_key("Weak-to-Strong: a Pilot") == title_key("Weak to strong -- A pilot ")
-        True
-    """
-    plain = "".join(c for c in unicodedata.normalize("NFKD", title) if not unicodedata.combining(c)).casefold()
-    return "".join(c for c in plain if c.isalnum()) or " ".join(plain.split())
 
 
 def paper_id(title: str, distinction: str = "") -> str:

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Literal, cast
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from threading import RLock
+from typing import Literal
 
-import numpy as np
-
-from tutelage.errors import AssetError, ConfigError, ModelError
+from tutelage.errors import AssetError, ConfigError, ModelError, StoreError
 from tutelage.papers.library.adding import COLUMNS
-from tutelage.papers.library.query import expression, terms
-from tutelage.papers.library.record import Found, Hit, Record, clean
+from tutelage.papers.library.columns import Mask
+from tutelage.papers.library.database import BUSY_SECONDS
+from tutelage.papers.library.query import expression, quoted, terms, weighed
+from tutelage.papers.library.readers import Deadline, Readers
+from tutelage.papers.library.record import Filters, Found, Hit, Record, clean
+from tutelage.papers.library.remembered import Memory, State, prepare, ranked
 from tutelage.papers.library.snippet import snippets
+from tutelage.papers.library.stems import Stems
 from tutelage.papers.library.vectors import Embeds, VectorIndex
 
-__all__ = ["ENCODER", "Mode", "Searcher", "fuse"]
+__all__ = ["ENCODER", "Mode", "Searcher", "Wish", "fuse"]
 
 Mode = Literal["auto", "keyword", "meaning"]
-Clause = tuple[str, tuple[Any, ...]]  # " WHERE ..." over `papers p`, or nothing, and its values
 
 ENCODER = "all-minilm-l6-v2"
-_DEPTH = 100  # of each ranking that is fused
+_DEPTHS = (256, 1000)  # of each ranking that is fused: one for all pages of an answer, so that they fit together
 _AT_ONCE = 128  # vectors that a search computes by itself when no more are missing
 _BULK = 1000  # missing vectors from which they are computed in bulk
-_BUDGET = 30_000  # matches that BM25 weighs for one query
-_WEIGHTS = "6.0, 2.0, 3.0, 1.0"  # of title, summary, keywords, abstract
+_BUDGET = 300_000  # matches that BM25 weighs for one query
 _FROM_QUERY = 2000  # characters of a query that the encoder reads
 
 
@@ -50,16 +53,51 @@ def fuse(rankings: Mapping[str, Sequence[int]], constant: int = 60) -> list[tupl
     return sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
-class Searcher:
-    """Searches the library behind ``connection``; the caller holds its lock."""
+@dataclass(frozen=True)
+class Wish:
+    """What is to be found.
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, encoder: Embeds | str | None) -> None:
-        self.connection = connection
-        self.vectors = VectorIndex(connection, path)
+    Args:
+        filters: which papers count.
+        slugs: entries of the catalogue with the status that ``filters`` name; None when it names none of theirs.
+        limit: how many at most.
+        offset: how many to leave out first.
+        deadline: when the work has to end.
+    """
+
+    filters: Filters
+    slugs: tuple[str, ...] | None
+    limit: int
+    offset: int
+    deadline: Deadline
+
+    @property
+    def depth(self) -> int:
+        """How deep each ranking goes."""
+        return next((depth for depth in _DEPTHS if self.limit + self.offset <= depth), _DEPTHS[-1])
+
+    @property
+    def narrow(self) -> bool:
+        """Whether not all papers count."""
+        return self.filters != Filters()
+
+
+class Searcher:
+    """Searches a library; may be used by several threads, which do not wait for each other.
+
+    Args:
+        writer: the connection that writes, used only while ``lock`` is held.
+        lock: of the writer.
+        readers: of the library.
+        encoder: see :class:`tutelage.papers.library.Library`.
+    """
+
+    def __init__(self, writer: sqlite3.Connection, lock: RLock, readers: Readers, encoder: Embeds | str | None) -> None:
+        self.vectors = VectorIndex(readers.path)
+        self._writer, self._lock, self._readers = writer, lock, readers
+        self._memory, self._stems = Memory(), Stems()
         self._encoder, self._embedded = encoder, encoder == "auto"
         self._why_none = "" if encoder is not None else "the library was opened without an encoder"
-        self._frequencies: dict[str, int] = {}
-        self._changes = -1
 
     def encoder(self) -> Embeds:
         """The encoder, loaded when it is first needed.
@@ -84,23 +122,27 @@ class Searcher:
     def fill(self, progress: Callable[[int, int], None] | None) -> int:
         """See :meth:`tutelage.papers.library.Library.index`; thousands of papers are worth loading torch for."""
         encoder = self.encoder()
-        if self._embedded and self.vectors.missing() > _BULK:
-            from tutelage.papers.library.encoding import open_encoder
+        with self._lock:
+            if self._embedded and self.vectors.missing(self._writer, encoder) > _BULK:
+                from tutelage.papers.library.encoding import open_encoder
 
-            encoder = open_encoder(ENCODER, bulk=True)
-        return self.vectors.fill(encoder, progress)
+                encoder = open_encoder(ENCODER, bulk=True)
+            return self.vectors.fill(self._writer, encoder, progress)
 
-    def search(self, query: str, clause: Clause, mode: Mode, limit: int) -> Found:
+    def prepare(self, deadline: Deadline) -> None:
+        """See :meth:`tutelage.papers.library.Library.prepare`."""
+        prepare(self._readers, self._memory, self._stems, deadline)
+        with self._readers.lend(deadline) as connection:
+            self.vectors.matrix(connection)
+
+    def search(self, query: str, mode: Mode, wish: Wish) -> Found:
         """See :meth:`tutelage.papers.library.Library.search`."""
         if mode not in ("auto", "keyword", "meaning"):
             raise ConfigError(f"unknown mode {mode!r}", hint="auto, keyword or meaning")
         text = clean(query[:_FROM_QUERY])
         if not text:
             return Found((), "keyword", "nothing to search for")
-        words, notes, rankings = terms(query), [], cast(dict[str, list[int]], {})
-        depth = max(_DEPTH, limit)
-        if mode != "meaning":
-            rankings["keyword"] = self._by_keyword(words, clause, depth)
+        words, notes, encoder = terms(query), [], None
         if mode != "keyword":
             try:
                 encoder = self.encoder()
@@ -109,72 +151,112 @@ class Searcher:
                     raise
                 notes.append(f"by keyword only: `tutelage assets install {ENCODER}` adds search by meaning")
             else:
-                notes += self._catch_up(encoder)
-                rankings["meaning"] = self._by_meaning(encoder, text, clause, depth)
+                notes += self._catch_up(encoder, wish.deadline)
         if not words and mode != "meaning":
             notes.append("no words to look up")
+        with self._readers.lend(wish.deadline) as connection:
+            state = self._memory.at(connection)
+            key = (text, words, mode, encoder and encoder.weights_hash, self._place(connection, wish))
+            rankings = state.rankings.made(
+                key,
+                lambda: self._rankings(connection, state, (text, words if mode != "meaning" else None), encoder, wish),
+                _size,
+            )
+            hits = self._hits(connection, rankings, expression(words), wish)
         told = "fused" if len(rankings) == 2 else next(iter(rankings))
-        return Found(self._hits(rankings, expression(words), limit), told, "; ".join(notes))
+        return Found(hits, told, "; ".join(notes))
 
-    def similar(self, record: Record, limit: int) -> tuple[Hit, ...]:
+    def similar(self, record: Record, wish: Wish) -> tuple[Hit, ...]:
         """See :meth:`tutelage.papers.library.Library.similar`."""
-        seq = int(self.connection.execute("SELECT seq FROM papers WHERE id = ?", (record.id,)).fetchone()[0])
-        vector = self.vectors.vector(seq)
-        if vector is None and 0 < self.vectors.missing() <= _AT_ONCE:
-            try:
-                self._catch_up(self.encoder())
-            except ConfigError:
-                pass
-            else:
-                vector = self.vectors.vector(seq)
+        with self._readers.lend(wish.deadline) as connection:
+            seq = int(connection.execute("SELECT seq FROM papers WHERE id = ?", (record.id,)).fetchone()[0])
+            vector = self.vectors.vector(connection, seq)
+        if vector is None:
+            with suppress(ConfigError):
+                self._catch_up(self.encoder(), wish.deadline)
+        with self._readers.lend(wish.deadline) as connection:
+            state = self._memory.at(connection)
+            key = (seq, self._place(connection, wish))
+            rankings = state.rankings.made(key, lambda: self._like(connection, state, seq, record.title, wish), _size)
+            return self._hits(connection, rankings, "", wish)
+
+    def _place(self, connection: sqlite3.Connection, wish: Wish) -> Hashable:
+        """What a ranking depends on besides the query and the papers."""
+        return (self.vectors.version(connection), wish.filters, wish.slugs, wish.depth)
+
+    def _rankings(
+        self,
+        connection: sqlite3.Connection,
+        state: State,
+        asked: tuple[str, tuple[str, ...] | None],
+        encoder: Embeds | None,
+        wish: Wish,
+    ) -> dict[str, list[int]]:
+        """Papers by keyword, when words are asked for, and by meaning, when there is an encoder: each best first."""
+        text, words = asked
+        allowed = state.columns(connection).allowed(wish.filters, wish.slugs) if wish.narrow else None
+        found = {}
+        if words is not None:
+            found["keyword"] = self._by_keyword(connection, state, words, wish.depth, allowed)
+        if encoder is not None:
+            wish.deadline.check()
+            near = self.vectors.nearest(connection, encoder.embed([text])[0], wish.depth, allowed)
+            found["meaning"] = [seq for seq, _ in near]
+        return found
+
+    def _by_keyword(
+        self, connection: sqlite3.Connection, state: State, words: tuple[str, ...], depth: int, allowed: Mask | None
+    ) -> list[int]:
+        stems = {word: one for word, one in zip(words, self._stems.of(words), strict=True) if one}
+        asked = tuple(stems)
+        if len(asked) * state.papers(connection) > _BUDGET:
+            asked = weighed(asked, lambda word: state.frequency(connection, quoted(word), stems[word]), _BUDGET)
+        postings = [state.posting(connection, quoted(word), stems[word]) for word in asked]
+        return [seq for seq, _ in ranked(postings, depth, allowed)]
+
+    def _like(
+        self, connection: sqlite3.Connection, state: State, seq: int, title: str, wish: Wish
+    ) -> dict[str, list[int]]:
+        vector = self.vectors.vector(connection, seq)
         if vector is not None:
-            found = [near for near, _ in self.vectors.nearest(vector, limit + 1)]
-            name = "meaning"
+            name, found = "meaning", [one for one, _ in self.vectors.nearest(connection, vector, wish.depth)]
         else:
-            found, name = self._by_keyword(terms(record.title), ("", ()), limit + 1), "keyword"
-        return self._hits({name: [near for near in found if near != seq]}, "", limit)
+            name, found = "keyword", self._by_keyword(connection, state, terms(title), wish.depth, None)
+        return {name: [one for one in found if one != seq]}
 
-    def _catch_up(self, encoder: Embeds) -> list[str]:
-        missing = self.vectors.missing()
-        if missing <= _AT_ONCE:
-            self.vectors.fill(encoder)
+    def _catch_up(self, encoder: Embeds, deadline: Deadline) -> list[str]:
+        """Compute a few missing vectors; a note when there are more, or another writer keeps the library."""
+        with self._readers.lend(deadline) as connection:
+            missing = self.vectors.missing(connection, encoder)
+        if not missing:
             return []
-        return [f"{missing} papers are not searched by meaning yet: `tutelage papers search --index` prepares them"]
+        note = f"{missing} papers are not searched by meaning yet: `tutelage papers search --index` prepares them"
+        if missing > _AT_ONCE:
+            return [note]
+        patience = max(0.0, min(deadline.left(), BUSY_SECONDS))
+        if not self._lock.acquire(timeout=patience):
+            return [note]
+        try:
+            self._writer.execute(f"PRAGMA busy_timeout = {int(1000 * patience)}")
+            self.vectors.fill(self._writer, encoder, lambda *_: deadline.check())
+        except StoreError:
+            if deadline.left() > 0:
+                raise
+            return [note]
+        finally:
+            self._writer.execute(f"PRAGMA busy_timeout = {int(1000 * BUSY_SECONDS)}")
+            self._lock.release()
+        return []
 
-    def _by_keyword(self, words: tuple[str, ...], clause: Clause, depth: int) -> list[int]:
-        match = expression(words, self._frequency, _BUDGET)
-        if not match:
-            return []
-        where, values = clause
-        allowed = f" AND +rowid IN (SELECT seq FROM papers p{where})" if where else ""
-        ask = f"SELECT rowid FROM words WHERE words MATCH ?{allowed} ORDER BY bm25(words, {_WEIGHTS}), rowid LIMIT ?"
-        return [int(row[0]) for row in self.connection.execute(ask, (match, *values, depth))]
-
-    def _frequency(self, term: str) -> int:
-        """How many papers hold a quoted term; remembered until the library changes."""
-        changes = int(self.connection.execute("PRAGMA data_version").fetchone()[0]) + self.connection.total_changes
-        if changes != self._changes or len(self._frequencies) > 10_000:
-            self._frequencies, self._changes = {}, changes
-        if term not in self._frequencies:
-            ask = "SELECT count(*) FROM words WHERE words MATCH ?"
-            self._frequencies[term] = int(self.connection.execute(ask, (term,)).fetchone()[0])
-        return self._frequencies[term]
-
-    def _by_meaning(self, encoder: Embeds, text: str, clause: Clause, depth: int) -> list[int]:
-        where, values = clause
-        allowed = None
-        if where:
-            rows = self.connection.execute(f"SELECT seq FROM papers p{where}", values).fetchall()
-            allowed = np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
-        return [seq for seq, _ in self.vectors.nearest(encoder.embed([text])[0], depth, allowed)]
-
-    def _hits(self, rankings: Mapping[str, Sequence[int]], match: str, limit: int) -> tuple[Hit, ...]:
-        best = fuse(rankings)[:limit]
+    def _hits(
+        self, connection: sqlite3.Connection, rankings: Mapping[str, Sequence[int]], match: str, wish: Wish
+    ) -> tuple[Hit, ...]:
+        best = fuse(rankings)[wish.offset : wish.offset + wish.limit]
         places = {name: {seq: rank for rank, seq in enumerate(ranking, 1)} for name, ranking in rankings.items()}
         columns = ", ".join(COLUMNS)
         marks = ", ".join("?" * len(best))
         ask = f"SELECT {columns}, seq, summary FROM papers WHERE seq IN ({marks})"
-        rows = {row[-2]: row for row in self.connection.execute(ask, [seq for seq, _ in best])}
+        rows = {row[-2]: row for row in connection.execute(ask, [seq for seq, _ in best])}
         found = [(rows[seq], score) for seq, score in best if seq in rows]
         records = [Record(*row[: len(COLUMNS)]) for row, _ in found]
         texts = [f"{row[-1]} {record.abstract}".strip() for (row, _), record in zip(found, records, strict=True)]
@@ -182,3 +264,7 @@ class Searcher:
             Hit(record, score, snippet, {name: known[row[-2]] for name, known in places.items() if row[-2] in known})
             for record, (row, score), snippet in zip(records, found, snippets(texts, match), strict=True)
         )
+
+
+def _size(rankings: dict[str, list[int]]) -> int:
+    return sum(map(len, rankings.values()))
