@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tutelage.errors import DataError
 from tutelage.store.schema import connect, transaction
 
 __all__ = ["Database"]
@@ -38,8 +39,9 @@ class Database:
 
         Raises:
             StoreError: instead of every error of SQLite.
+            DataError: a name or path that cannot be written as Unicode text.
         """
-        with self._held() as connection, transaction(connection, self.path, write=False):
+        with _unicode(self.path), self._held() as connection, transaction(connection, self.path, write=False):
             yield connection
 
     @contextmanager
@@ -48,8 +50,9 @@ class Database:
 
         Raises:
             StoreError: instead of every error of SQLite.
+            DataError: a name or path that cannot be written as Unicode text.
         """
-        with self._held() as connection, transaction(connection, self.path, write=True):
+        with _unicode(self.path), self._held() as connection, transaction(connection, self.path, write=True):
             yield connection
 
     def close(self) -> None:
@@ -70,3 +73,15 @@ class Database:
             if self._connection is None:
                 self._connection = connect(self.path)
             yield self._connection
+
+
+@contextmanager
+def _unicode(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{ascii(error.object)[:80]} is no Unicode text: character {error.start + 1} is half a character",
+            where=str(path),
+            hint="rename the run or folder; a file name that is not UTF-8 gives such text",
+        ) from error

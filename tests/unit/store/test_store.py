@@ -57,6 +57,21 @@ def test_a_run_and_its_life(store: Store) -> None:
     assert (store.run("r1").ended, store.run("r1").summary["n"]) == (None, 3)
 
 
+@pytest.mark.parametrize("field", ["id", "kind", "folder", "created"])
+@pytest.mark.parametrize("half", map(chr, (0xD800, 0xDCFF)))
+def test_half_a_character_is_refused_with_a_reason(store: Store, field: str, half: str) -> None:
+    facts = {"id": "r2", "kind": "tune", "folder": "runs/r2", "created": CREATED, field: f"a{half}"}
+    with pytest.raises(DataError, match="no Unicode text: character 2") as caught:
+        store.create_run(config={}, command="tutelage", **facts)
+    str(caught.value).encode()
+    assert caught.value.where == str(store.path)
+    assert [run.id for run in store.runs()] == ["r1"]
+    with pytest.raises(DataError, match="no Unicode text"):
+        store.run(half)
+    store.create_run("r2", "tune", "runs/r2", {}, f"tutelage {half}", CREATED)
+    assert store.run("r2").command == f"tutelage {ascii(half)[1:-1]}"
+
+
 def test_runs_come_newest_first_whatever_the_clock_says(store: Store) -> None:
     store.create_run("r0", "compare", Path("x"), {}, "c", datetime(1999, 1, 1, tzinfo=UTC))
     store.create_run("r2", "tune", "x", {}, "c")
