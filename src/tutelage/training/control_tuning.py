@@ -11,20 +11,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
 from tutelage.data import chat
 from tutelage.errors import DataError
-from tutelage.functional.fused import Projected
 from tutelage.models.controls import ControlSet
-from tutelage.objectives import Objective, SupervisedFineTuning, TokenBatch
+from tutelage.objectives import Objective, SupervisedFineTuning
 from tutelage.training.balance import FixedBalance
-from tutelage.training.forward import TokenPair
+from tutelage.training.micro_batches import Sequences
 from tutelage.training.settings import RolloutSettings, TrainSettings
 from tutelage.training.task import Cost, Example, TrainingTask
 from tutelage.training.trainer import Trainer
-from tutelage.types import Loss, Message, Row
+from tutelage.types import Message, Row
 
 __all__ = ["ControlledExample", "pointwise", "train_controls", "train_joint"]
 
@@ -183,8 +182,8 @@ def _controlled(controls: ControlSet, rows: Sequence[ControlledExample]) -> list
 class _ControlTrainer(Trainer):
     """The loop with an adapter for each attribute, and a learning rate of the controls' own.
 
-    A step's rows are cut by attribute before they are cut into micro-batches, since a forward has one adapter. Each
-    part's loss is weighted by its tokens, so that the step is that of the undivided batch.
+    A step's rows are cut by attribute before they are cut into micro-batches, since a forward has one adapter. The
+    weights of the tokens are those of the undivided step.
     """
 
     controls: ControlSet
@@ -203,37 +202,18 @@ class _ControlTrainer(Trainer):
         optimizer.add_param_group({"params": self.controls.parameters(), "lr": rate, "weight_decay": 0.0})
         return optimizer
 
-    def _sequences(
-        self, objective: Objective, rows: Sequence[Example], rollouts: Sequence[TokenPair], *more: Any
-    ) -> Any:
-        self._attributes = [self.attribute_of[one.id] for one in rows]
-        return super()._sequences(objective, rows, rollouts, *more)
+    def training_step(self, model: nn.Module, inputs: Any, num_items_in_batch: Tensor | int | None = None) -> Tensor:
+        """One whole optimizer step."""
+        self._attributes = [self.attribute_of[self.task.examples[i].id] for i in inputs]
+        return super().training_step(model, inputs, num_items_in_batch)
 
-    def _backward(self, objective: Objective, pairs: list[TokenPair], *beside: Any) -> tuple[float, dict[str, float]]:
+    def _backward(self, objective: Objective, all_of: Sequences, *more: Any) -> tuple[float, dict[str, float]]:
         if self.controls.settings.kind == "prompt":
-            return super()._backward(objective, pairs, *beside)
-        tokens = sum(len(pair.completion) for pair in pairs)
+            return super()._backward(objective, all_of, *more)
         loss = 0.0
         for attribute in self.controls.attributes:
-            chosen = [i for i, name in enumerate(self._attributes) if name == attribute]
-            if not chosen:
-                continue
-            own = [pairs[i] for i in chosen]
-            share = sum(len(pair.completion) for pair in own) / tokens
-            with self.controls.using(attribute):
-                cut = [None if one is None else [one[i] for i in chosen] for one in beside]
-                loss += super()._backward(_Share(objective, share), own, *cut)[0]  # type: ignore[arg-type]
+            chosen = [i for i, row in enumerate(all_of.rows) if self._attributes[row] == attribute]
+            if chosen:
+                with self.controls.using(attribute):
+                    loss += super()._backward(objective, all_of.only(chosen), *more)[0]
         return loss, {}
-
-
-class _Share:
-    """An objective times the part of the step's tokens that it sees."""
-
-    def __init__(self, objective: Objective, share: float) -> None:
-        self.objective, self.share = objective, share
-        self.needs, self.reduction = objective.needs, objective.reduction
-
-    def __call__(self, student: Projected, batch: TokenBatch) -> Loss:
-        found = self.objective(student, batch)
-        total: Tensor = found.total * self.share
-        return Loss(total, found.per_token, found.stats)

@@ -48,7 +48,7 @@ class Sequences:
         units = list(members.values())
         lengths = [len(unit) * max(len(self.pairs[i]) for i in unit) for unit in units]
         for group in plan_groups(lengths, budget=budget, rows=len(units)):
-            yield self._only([i for unit in group for i in units[unit]])
+            yield self.only([i for unit in group for i in units[unit]])
 
     def batch(self, objective: Objective, device: torch.device, teacher: Projected | None) -> TokenBatch:
         """The counted tokens with their weights in the loss of the step."""
@@ -62,7 +62,8 @@ class Sequences:
         weights = table[counted].to(device)
         return TokenBatch(targets, weights, teacher, lengths, self.rows, self.scores, self.rows_in_step)
 
-    def _only(self, chosen: Sequence[int]) -> Sequences:
+    def only(self, chosen: Sequence[int]) -> Sequences:
+        """Those at ``chosen``; the counts stay those of the whole step."""
         teacher = self.teacher_pairs
         return Sequences(
             [self.pairs[i] for i in chosen],
