@@ -52,7 +52,7 @@ def test_every_arm_is_one_of_three_orders_schedules_and_averages():
     assert len(recipe.ARMS) == len(recipe.ORDERS) * len(recipe.SCHEDULES) * len(recipe.AVERAGES)
     ends = {name: one.floor_ratio for name, one in recipe.SCHEDULES.items()}
     assert ends == {"constant": 1.0, "wsd": 1e-3, "moderate": pytest.approx(1 / 3)}
-    assert not set(recipe.cpu(20).seeds) & set(recipe.cpu(20).selection_seeds)
+    assert not set(recipe.cpu(80).seeds) & set(recipe.cpu(80).selection_seeds)
 
 
 @pytest.mark.parametrize(("make", "width"), [(Perceptron, 8), (ConvolutionalClassifier, 4)])
