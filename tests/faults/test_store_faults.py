@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tutelage.errors import StoreError
-from tutelage.store import Store
 from tutelage.io import sqlite as module
+from tutelage.store import Store
 
 BATCH = 20
 

@@ -162,7 +162,7 @@ def test_a_query_beyond_all_measure_is_refused(site):
 
 def test_a_slow_search_is_given_up_and_others_are_answered(site, monkeypatch):
     release = threading.Event()
-    monkeypatch.setattr(site.library, "search", lambda *_: release.wait(10))
+    monkeypatch.setattr(site.library, "search", lambda *_, **__: release.wait(10))
     monkeypatch.setattr(site.app.state.site, "seconds", 0.2)
     monkeypatch.setattr(site.app.state.site, "_limiter", None)  # a limiter belongs to one event loop
     threading.Timer(1.0, release.set).start()

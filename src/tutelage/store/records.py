@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
-__all__ = ["STATUSES", "Artifact", "Run", "Scalar", "ScoreSet", "Status"]
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["STATUSES", "Artifact", "Curve", "Run", "Scalar", "ScoreSet", "Status"]
 
 Status = Literal["running", "done", "failed", "interrupted"]
 STATUSES: tuple[str, ...] = get_args(Status)
@@ -18,6 +21,13 @@ class Scalar(NamedTuple):
     step: int
     name: str
     value: float
+
+
+class Curve(NamedTuple):
+    """The values of a named quantity: steps [N] in order, and values [N]."""
+
+    steps: npt.NDArray[np.int64]
+    values: npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,13 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+import numpy as np
 
 from tutelage.errors import DataError, RangeError, StoreError, nearest
 from tutelage.io.atomic import atomic_file
@@ -19,7 +23,7 @@ from tutelage.store.database import Database
 from tutelage.store.encoding import decode, encode, visible
 from tutelage.store.export import write_jsonl_tables
 from tutelage.store.owner import is_dead, this_process
-from tutelage.store.records import STATUSES, Artifact, Run, Scalar, ScoreSet, Status
+from tutelage.store.records import STATUSES, Artifact, Curve, Run, Scalar, ScoreSet, Status
 from tutelage.store.schema import connect, sqlite_errors, transaction
 from tutelage.store.scores import list_scores, read_scores, write_scores
 from tutelage.types import Scores
@@ -196,6 +200,24 @@ class Store:
                 (self._seq(connection, run_id), name, name),
             ).fetchall()
         return [Scalar(step, label, _NAN if value is None else value) for step, label, value in rows]
+
+    def curves(self, run_id: str) -> dict[str, Curve]:
+        """All scalars of a run as arrays, by name: faster to read and lighter to keep than :meth:`metrics`.
+
+        Raises:
+            StoreError: there is no such run.
+        """
+        with self._database.read() as connection:
+            query = "SELECT name, step, value FROM metrics WHERE run = ? ORDER BY name, step"
+            rows = connection.execute(query, (self._seq(connection, run_id),)).fetchall()
+        lines = {name: list(points) for name, points in groupby(rows, itemgetter(0))}
+        return {
+            name: Curve(
+                np.fromiter((point[1] for point in points), np.int64, len(points)),
+                np.array([point[2] for point in points], dtype=np.float64),  # NULL becomes NaN
+            )
+            for name, points in lines.items()
+        }
 
     def metric_names(self, run_id: str) -> list[str]:
         """The names under which a run has scalars, sorted.

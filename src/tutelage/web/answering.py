@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tutelage.errors import StoreError, TutelageError
+from tutelage.errors import StoreError, TookTooLong, TutelageError
 from tutelage.report.untrusted import one_line
 from tutelage.web.reading import Papers
 from tutelage.web.rendering import page
@@ -33,7 +33,8 @@ class Site:
     Args:
         papers: library, catalogue and evidence.
         runs: of the stores.
-        seconds: that a page may take; then the visitor is told, and the work goes on unseen to its own end.
+        seconds: that a page may take; then the visitor is told. A search is interrupted; other work goes on
+            unseen to its own end.
     """
 
     papers: Papers
@@ -59,7 +60,7 @@ def answer(work: Work) -> Callable[[Request], Awaitable[Response]]:
                 return await anyio.to_thread.run_sync(
                     partial(work, site, request), abandon_on_cancel=True, limiter=site.limiter
                 )
-        except TimeoutError:
+        except (TimeoutError, TookTooLong):
             return error_page(503, "That took too long", "Try again with fewer words or a narrower range of dates.")
         except HTTPException as error:
             return error_page(error.status_code, "", error.detail)

@@ -44,14 +44,14 @@ def search(site: Site, request: Request) -> Response:
         wanted=asked,
         families=site.papers.families,
         statuses=STATUSES,
-        found=site.papers.listing(asked),
+        found=site.papers.listing(asked, site.seconds),
         last=asked.page >= PAGES,
     )
 
 
 def paper(site: Site, request: Request) -> Response:
     """One paper."""
-    found = site.papers.paper(request.path_params["key"])
+    found = site.papers.paper(request.path_params["key"], site.seconds)
     if found is None:
         raise missing("There is no paper of that name. Search for a word of its title.")
     return page("paper", here="papers", paper=found)

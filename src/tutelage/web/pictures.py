@@ -9,6 +9,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 from markupsafe import Markup
 
 from tutelage.report.numbers import number
@@ -24,12 +26,13 @@ _STRIP = 240.0
 
 @dataclass(frozen=True)
 class Series:
-    """One curve: its name, its colour (0-3) and dash (0-3), and (step, value) in order."""
+    """One curve: its name, its colour (0-3) and dash (0-3), steps [N] in order and values [N]."""
 
     label: str
     colour: int
     dash: int
-    points: tuple[tuple[int, float], ...]
+    steps: npt.NDArray[np.int64]
+    values: npt.NDArray[np.float64]
 
 
 def interval_strip(value: float, low: float, high: float, margin: float | None = None) -> Markup:
@@ -70,21 +73,24 @@ def curve_panel(title: str, series: Sequence[Series]) -> Markup:
         title: what the values are.
         series: the curves.
     """
-    finite = [(step, value) for one in series for step, value in one.points if math.isfinite(value)]
-    if not finite:
+    finite = [np.isfinite(one.values) for one in series]
+    steps, values = (
+        np.concatenate([getattr(one, name)[kept] for one, kept in zip(series, finite, strict=True)] or [np.zeros(0)])
+        for name in ("steps", "values")
+    )
+    if not len(values):
         return Markup("")
-    steps, values = [step for step, _ in finite], [value for _, value in finite]
-    across = (min(steps), max(steps))
-    levels = ticks(min(values), max(values))
+    across = (int(steps.min()), int(steps.max()))
+    levels = ticks(float(values.min()), float(values.max()))
     drawn = [_grid(levels, across)]
     for one in series:
         style = Markup("series c{} d{}").format(one.colour % 4, one.dash % 4)
-        for piece in _pieces(_thinned(one.points)):
+        for piece in _pieces(one):
+            x, y = _x(one.steps[piece], across).tolist(), _y(one.values[piece], levels).tolist()
             if len(piece) == 1:
-                x, y = _place(*piece[0], across, levels)
-                drawn.append(Markup('<circle class="{}" cx="{}" cy="{}" r="2"/>').format(style, x, y))
+                drawn.append(Markup('<circle class="{}" cx="{:.1f}" cy="{:.1f}" r="2"/>').format(style, x[0], y[0]))
             else:
-                line = " ".join(",".join(_place(*point, across, levels)) for point in piece)
+                line = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
                 drawn.append(Markup('<polyline class="{}" points="{}"/>').format(style, line))
     ends = "; ".join(_ends(one) for one in series)
     return Markup('<svg class="curve" viewBox="0 0 360 190" role="img" aria-label="{}">{}</svg>').format(
@@ -117,13 +123,13 @@ def ticks(low: float, high: float, about: int = 4) -> list[float]:
 def _grid(levels: Sequence[float], across: tuple[int, int]) -> Markup:
     lines = []
     for level in levels:
-        y = _place(across[0], level, across, levels)[1]
+        y = f"{_y(level, levels):.1f}"
         lines.append(Markup('<line class="grid" x1="48" x2="352" y1="{0}" y2="{0}"/>').format(y))
         lines.append(Markup('<text x="42" y="{}" text-anchor="end" dy="4">{}</text>').format(y, _label(level)))
     for step, anchor in (
         zip(across, ("start", "end"), strict=True) if across[0] < across[1] else ((across[0], "start"),)
     ):
-        x = _place(step, levels[0], across, levels)[0]
+        x = f"{_x(step, across):.1f}"
         lines.append(Markup('<text x="{}" y="184" text-anchor="{}">{}</text>').format(x, anchor, f"step {step}"))
     return Markup("").join(lines)
 
@@ -132,48 +138,49 @@ def _label(value: float) -> str:
     return f"{value:.4g}".replace("-", "\u2212")
 
 
-def _place(step: int, value: float, across: tuple[int, int], levels: Sequence[float]) -> tuple[str, str]:
-    def share(x: float, low: float, high: float) -> float:
-        half = high / 2 - low / 2  # halves, as the whole may overflow
-        return (x / 2 - low / 2) / half if half else 0.5
-
-    x = _LEFT + (_WIDTH - _LEFT - _RIGHT) * share(step, *across)
-    y = _HEIGHT - _BOTTOM - (_HEIGHT - _TOP - _BOTTOM) * share(value, levels[0], levels[-1])
-    return f"{x:.1f}", f"{y:.1f}"
+def _x(steps: npt.ArrayLike, across: tuple[int, int]) -> npt.NDArray[np.float64]:
+    return _LEFT + (_WIDTH - _LEFT - _RIGHT) * _share(steps, *across)
 
 
-def _thinned(points: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
-    """At most about 240 points: of each stretch the lowest and the highest, so that no peak is lost."""
-    if len(points) <= _POINTS:
-        return list(points)
-    size = math.ceil(len(points) / (_POINTS // 2))
-    kept: list[tuple[int, float]] = []
-    for start in range(0, len(points), size):
-        part = points[start : start + size]
-        finite = [point for point in part if math.isfinite(point[1])]
-        if not finite:
-            kept.append(part[0])
-            continue
-        ends = {min(finite, key=lambda point: point[1]), max(finite, key=lambda point: point[1])}
-        kept += sorted(ends)
-    return kept
+def _y(values: npt.ArrayLike, levels: Sequence[float]) -> npt.NDArray[np.float64]:
+    return _HEIGHT - _BOTTOM - (_HEIGHT - _TOP - _BOTTOM) * _share(values, levels[0], levels[-1])
 
 
-def _pieces(points: Sequence[tuple[int, float]]) -> list[list[tuple[int, float]]]:
-    """The stretches of finite values."""
-    pieces: list[list[tuple[int, float]]] = [[]]
-    for point in points:
-        if math.isfinite(point[1]):
-            pieces[-1].append(point)
-        elif pieces[-1]:
-            pieces.append([])
-    return [piece for piece in pieces if piece]
+def _share(x: npt.ArrayLike, low: float, high: float) -> npt.NDArray[np.float64]:
+    """How far each is on the way from ``low`` to ``high``."""
+    places = np.asarray(x, dtype=np.float64)
+    half = high / 2 - low / 2  # halves, as the whole may overflow
+    return (places / 2 - low / 2) / half if half else np.full_like(places, 0.5)
+
+
+def _thinned(values: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
+    """Places of at most about 240 points: of each stretch the lowest and the highest, so that no peak is lost."""
+    if len(values) <= _POINTS:
+        return np.arange(len(values))
+    size = math.ceil(len(values) / (_POINTS // 2))
+    stretches = math.ceil(len(values) / size)
+    padded = np.full(stretches * size, np.nan)
+    padded[: len(values)] = values
+    rows = padded.reshape(stretches, size)
+    finite = np.isfinite(rows)
+    lowest = np.where(finite, rows, np.inf).argmin(axis=1)
+    highest = np.where(finite, rows, -np.inf).argmax(axis=1)
+    starts = size * np.arange(stretches)
+    return np.unique([starts + lowest, starts + highest])
+
+
+def _pieces(series: Series) -> list[npt.NDArray[np.intp]]:
+    """Places of the points to draw, one array a stretch of finite values."""
+    places = _thinned(series.values)
+    gaps = np.flatnonzero(~np.isfinite(series.values[places]))
+    pieces = [piece[np.isfinite(series.values[piece])] for piece in np.split(places, gaps)]
+    return [piece for piece in pieces if len(piece)]
 
 
 def _ends(series: Series) -> str:
-    finite = [value for _, value in series.points if math.isfinite(value)]
-    gone = len(series.points) - len(finite)
+    finite = series.values[np.isfinite(series.values)]
+    gone = len(series.values) - len(finite)
     words = f"{one_line(series.label, 60)}: " + (
-        f"from {_label(finite[0])} to {_label(finite[-1])}" if finite else "no number"
+        f"from {_label(finite[0])} to {_label(finite[-1])}" if len(finite) else "no number"
     )
     return f"{words}, {gone} not finite" if gone else words

@@ -187,25 +187,33 @@ class Papers:
         """How many papers there are."""
         return self.library.count()
 
-    def listing(self, wanted: Wanted) -> Listing:
-        """A page of what was found, the best first; of all papers, the newest first, where no words are given."""
+    def listing(self, wanted: Wanted, seconds: float | None = None) -> Listing:
+        """A page of what was found, the best first; of all papers, the newest first, where no words are given.
+
+        Raises:
+            TookTooLong: the search was not done in so many seconds.
+        """
         first = (wanted.page - 1) * PER_PAGE
         filters = Filters(wanted.since or None, wanted.until or None, wanted.family or None, wanted.status or None)
         if not wanted.query:
             records = self.library.newest(PER_PAGE + 1, first, filters)
             return Listing(tuple(self._card(record) for record in records[:PER_PAGE]), len(records) > PER_PAGE)
-        found = self.library.search(wanted.query, filters, self.mode, first + PER_PAGE + 1)
-        cards = tuple(self._card(hit.record, hit) for hit in found.hits[first : first + PER_PAGE])
+        found = self.library.search(wanted.query, filters, self.mode, PER_PAGE + 1, offset=first, seconds=seconds)
+        cards = tuple(self._card(hit.record, hit) for hit in found.hits[:PER_PAGE])
         note = "; ".join(one for one in (self.note, found.note) if one)
-        return Listing(cards, len(found.hits) > first + PER_PAGE, note)
+        return Listing(cards, len(found.hits) > PER_PAGE, note)
 
-    def paper(self, key: str) -> Paper | None:
-        """The paper of that slug or id, or None."""
+    def paper(self, key: str, seconds: float | None = None) -> Paper | None:
+        """The paper of that slug or id, or None.
+
+        Raises:
+            TookTooLong: the related papers were not found in so many seconds.
+        """
         try:
             record = self.library.get(key)
         except DataError:
             return None
-        related = tuple(self._card(hit.record) for hit in self.library.similar(record.id, _RELATED))
+        related = tuple(self._card(hit.record) for hit in self.library.similar(record.id, _RELATED, seconds=seconds))
         if record.slug is None:
             links = {"paper": record.url} if record.url else {}
             return Paper(self._card(record), record.abstract, None, links, (), "", (), related)

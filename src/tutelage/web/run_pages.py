@@ -46,7 +46,7 @@ def run(site: Site, request: Request) -> Response:
         (
             name,
             curve_panel(
-                name, [Series(arm or name, place, place, lines[arm]) for place, arm in enumerate(arms) if arm in lines]
+                name, [Series(arm or name, place, place, *lines[arm]) for place, arm in enumerate(arms) if arm in lines]
             ),
         )
         for name, lines in curves.items()
@@ -144,7 +144,7 @@ def _overlaid(first: Curves, second: Curves) -> list[tuple[str, Any]]:
     for name in [quantity for quantity in first if quantity in second][:_PANELS]:
         arms = list(dict.fromkeys([*first[name], *second[name]]))
         series = [
-            Series(f"{letter} {arm}".strip(), colour, 2 * colour + place % 2, lines[name][arm])
+            Series(f"{letter} {arm}".strip(), colour, 2 * colour + place % 2, *lines[name][arm])
             for colour, (letter, lines) in enumerate((("A", first), ("B", second)))
             for place, arm in enumerate(arms)
             if arm in lines[name]

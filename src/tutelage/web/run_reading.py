@@ -14,18 +14,17 @@ from typing import Any, BinaryIO, Generic, TypeVar, get_args
 from tutelage.errors import StoreError, TutelageError
 from tutelage.io.documents import read_json
 from tutelage.io.paths import contained
-from tutelage.stats import compare, estimate
-from tutelage.store import Artifact, Run, Store
+from tutelage.stats import align, difference_of_shares, estimate, mean_interval
+from tutelage.store import Artifact, Curve, Run, Store
 from tutelage.types import Arm, Estimate, Scores
 
 __all__ = ["Cell", "Curves", "Difference", "Runs", "flat", "told"]
 
 _KEPT = 128  # finished runs and pairs whose numbers are remembered
-_RESAMPLES = 2_000
 
 T = TypeVar("T")
-Curves = Mapping[str, Mapping[str, tuple[tuple[int, float], ...]]]
-"""Quantity, then arm, then (step, value); the arm is empty where a name has none."""
+Curves = Mapping[str, Mapping[str, Curve]]
+"""Quantity, then arm; the arm is empty where a name has none."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Difference:
-    """One score in two runs; ``delta`` is second minus first on the items of both."""
+    """One score in two runs; ``delta`` is second minus first on the items of both.
+
+    Its interval is that of a formula, as a page has milliseconds: Newcombe's for 0/1 scores as in
+    :func:`tutelage.stats.compare`, and the paired t for others, which that function resamples.
+    """
 
     arm: str
     metric: str
@@ -143,12 +146,12 @@ class Runs:
     def _read_curves(self, run: Run) -> Curves:
         store = self._store(run.id)
         arms = {one.arm for one in store.score_sets(run.id)} | set(get_args(Arm))
-        found: dict[str, dict[str, list[tuple[int, float]]]] = {}
-        for step, name, value in store.metrics(run.id):
+        found: dict[str, dict[str, Curve]] = {}
+        for name, curve in store.curves(run.id).items():
             arm, slash, rest = name.partition("/")
             arm, quantity = (arm, rest) if slash and arm in arms else ("", name)
-            found.setdefault(quantity, {}).setdefault(arm, []).append((step, value))
-        return {name: {arm: tuple(points) for arm, points in lines.items()} for name, lines in found.items()}
+            found.setdefault(quantity, {})[arm] = curve
+        return found
 
     def _read_cells(self, run: Run) -> tuple[Cell, ...]:
         store = self._store(run.id)
@@ -213,11 +216,17 @@ def _cell(scores: Scores, arm: str) -> Cell:
 def _difference(arm: str, a: Scores, b: Scores) -> Difference:
     cells = (_cell(a, arm), _cell(b, arm))
     try:
-        found = compare(a, b, resamples=_RESAMPLES)
+        pairs = align(a, b)
+        if pairs.proportion:
+            delta = difference_of_shares(pairs.a, pairs.b, pairs.clusters)
+        else:
+            delta = mean_interval(pairs.b - pairs.a, pairs.clusters)
     except TutelageError as error:
         return Difference(arm, a.metric, *cells, None, "", error.what)
-    outcome = {"A>B": "worse", "B>A": "better"}.get(found.outcome, "cannot tell")
-    return Difference(arm, a.metric, *cells, found.delta if math.isfinite(found.delta.value) else None, outcome)
+    outcome = "cannot tell"
+    if not delta.low <= 0 <= delta.high:
+        outcome = "better" if (delta.low > 0) == a.higher_is_better else "worse"
+    return Difference(arm, a.metric, *cells, delta if math.isfinite(delta.value) else None, outcome)
 
 
 def _folder(run: Run) -> Path | None:

@@ -8,10 +8,10 @@ import secrets
 import socket
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import uvicorn
 
@@ -27,6 +27,7 @@ from tutelage.web.run_folders import read_run_folders
 __all__ = ["serve"]
 
 _ENCODER = "all-minilm-l6-v2"
+_LOOK_SECONDS = 2.0  # between two looks whether the library has changed
 
 
 def serve(
@@ -75,7 +76,9 @@ def serve(
         papers = stack.enter_context(opened(encoder=None))
         hosts = LOOPBACK | {host.strip("[]")} if near else None
         app = create_app(papers, store, folder, more_stores=more, hosts=hosts, token=token)
-        Thread(target=prepare_meaning, args=(app.state.site.papers, opened), daemon=True).start()
+        over = Event()
+        stack.callback(over.set)
+        Thread(target=keep_ready, args=(app.state.site.papers, opened, over), daemon=True).start()
         name = f"[{host}]" if ":" in host else host
         say(f"http://{name}:{listening.getsockname()[1]}/")
         if token:
@@ -95,6 +98,21 @@ def serve(
             timeout_keep_alive=30,
         )
         uvicorn.Server(config).run(sockets=[listening])
+
+
+def keep_ready(papers: Papers, opened: Callable[..., Library], over: Event) -> None:
+    """Have in memory what searches of a large library need, also after another process has changed the library.
+
+    Args:
+        papers: see :func:`prepare_meaning`.
+        opened: see there.
+        over: set when the page ends.
+    """
+    prepare_meaning(papers, opened)
+    while not over.is_set():
+        with suppress(TutelageError):  # a request says what is wrong
+            papers.library.prepare()
+        over.wait(_LOOK_SECONDS)
 
 
 def prepare_meaning(papers: Papers, opened: Callable[..., Library]) -> None:

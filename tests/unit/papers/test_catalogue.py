@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tutelage.errors import DataError, RangeError, TutelageError
-from tutelage.papers.catalogue import FAMILIES, entries, entry, read_catalogue, recipe_slugs, related, title_key
+from tutelage.papers.catalogue import FAMILIES, entries, entry, read_catalogue, recipe_slugs, related
 from tutelage.papers.catalogue.entry_file import parse_entry
 from tutelage.papers.catalogue.loading import FOLDER
+from tutelage.papers.titles import title_key
 from tutelage.papers.tools import TOOLS
 
 PAPERS = entries()

@@ -341,3 +341,19 @@ def test_a_closed_store_opens_itself_again(store: Store) -> None:
     store.close()
     store.close()
     assert store.run("r1").id == "r1"
+
+
+def test_curves_are_the_metrics_as_arrays(tmp_path):
+    with Store(tmp_path / "s.sqlite") as store:
+        for name in ("one", "two"):
+            store.create_run(name, "tune", tmp_path, {}, "c", "2031-01-01")
+        store.log("one", [(2, "loss", 0.5), (1, "loss", float("nan")), (3, "loss", float("-inf")), (7, "a/é", 1.0)])
+        store.log("two", [(9, "loss", 9.0)])
+        found = store.curves("one")
+        assert list(found) == ["a/é", "loss"]
+        assert found["loss"].steps.tolist() == [1, 2, 3]
+        np.testing.assert_array_equal(found["loss"].values, [np.nan, 0.5, -np.inf])
+        rows = [(step, name, value) for name, line in found.items() for step, value in zip(*line, strict=True)]
+        assert repr([tuple(row) for row in store.metrics("one")]) == repr([(int(s), n, float(v)) for s, n, v in rows])
+        with pytest.raises(StoreError, match="no run"):
+            store.curves("none")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -13,6 +14,11 @@ from html_page import read
 from tutelage.web.pictures import Series, curve_panel, interval_strip, ticks
 
 ANY = st.floats(allow_nan=True, allow_infinity=True)
+
+
+def series(label, dash, points):
+    steps, values = zip(*points, strict=True) if points else ((), ())
+    return Series(label, 0, dash, np.array(steps, dtype=np.int64), np.array(values, dtype=np.float64))
 
 
 def numbers(picture, name):
@@ -50,7 +56,7 @@ def test_any_interval_is_drawn_inside_its_box(value, low, high, margin):
 @example([(0, 0.0), (0, -1.5e308)])
 @example([(0, 1.7e308), (1, -1.7e308), (2, math.inf)])
 def test_any_curve_is_drawn_inside_its_box(points):
-    picture = curve_panel("<b>loss</b>", [Series("<i>a</i>", 0, 1, tuple(sorted(points, key=lambda p: p[0])))])
+    picture = curve_panel("<b>loss</b>", [series("<i>a</i>", 1, sorted(points, key=lambda p: p[0]))])
     if not any(math.isfinite(value) for _, value in points):
         assert picture == ""
         return
@@ -64,7 +70,7 @@ def test_any_curve_is_drawn_inside_its_box(points):
 
 def test_higher_is_drawn_higher_and_gaps_stay_gaps():
     points = ((1, 0.0), (2, 1.0), (3, math.nan), (4, 0.5), (5, 0.25))
-    picture = curve_panel("loss", [Series("a", 0, 0, points)])
+    picture = curve_panel("loss", [series("a", 0, points)])
     lines = [
         [tuple(map(float, p.split(","))) for p in line.split()] for line in re.findall(r'points="([^"]*)"', picture)
     ]
@@ -77,7 +83,7 @@ def test_higher_is_drawn_higher_and_gaps_stay_gaps():
 
 def test_no_peak_is_lost_when_a_long_curve_is_thinned():
     points = tuple((n, 100.0 if n == 4_321 else 0.0) for n in range(10_000))
-    picture = curve_panel("loss", [Series("a", 0, 0, points)])
+    picture = curve_panel("loss", [series("a", 0, points)])
     line = re.search(r'points="([^"]*)"', picture)[1].split()
     assert len(line) <= 260
     assert min(float(point.split(",")[1]) for point in line) == pytest.approx(8.0)

@@ -5,7 +5,7 @@ To add a paper, add ``entries/<slug>.toml``; any of the files there is an exampl
 
 from tutelage.papers.catalogue.entry_file import Entry
 from tutelage.papers.catalogue.families import FAMILIES
-from tutelage.papers.catalogue.loading import entries, entry, read_catalogue, title_key
+from tutelage.papers.catalogue.loading import entries, entry, read_catalogue
 from tutelage.papers.catalogue.relation import related
 from tutelage.papers.catalogue.states import State, evidence_folder, recipe_slugs, state
 
@@ -20,5 +20,4 @@ __all__ = [
     "recipe_slugs",
     "related",
     "state",
-    "title_key",
 ]

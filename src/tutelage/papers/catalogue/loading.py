@@ -8,8 +8,9 @@ from pathlib import Path
 from tutelage.errors import DataError, nearest
 from tutelage.io.failure import disk_errors
 from tutelage.papers.catalogue.entry_file import Entry, parse_entry
+from tutelage.papers.titles import title_key
 
-__all__ = ["entries", "entry", "read_catalogue", "title_key"]
+__all__ = ["entries", "entry", "read_catalogue"]
 
 FOLDER = Path(__file__).with_name("entries")
 
@@ -67,16 +68,6 @@ def read_catalogue(folder: Path) -> tuple[Entry, ...]:
         found.append(parse_entry(path.stem, text, where=path.name))
     _no_twins(found)
     return tuple(sorted(found, key=lambda one: (-int(one.date.replace("-", "")), one.slug)))
-
-
-def title_key(title: str) -> str:
-    """``title`` without case, spaces and punctuation: equal for the same paper copied from different places.
-
-    Example:
-        >>> title_key("CLIP: Learning  Transferable") == title_key("Clip - learning transferable")
-        True
-    """
-    return "".join(letter for letter in title.casefold() if letter.isalnum())
 
 
 def _no_twins(found: list[Entry]) -> None:
