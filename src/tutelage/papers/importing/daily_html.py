@@ -17,7 +17,7 @@ __all__ = ["read_html_page"]
 
 FORMAT = "daily-papers-html"
 _TARGET, _LIST = "DailyPapers", '"dailyPapers"'
-_PAPER = re.compile(r".*/(?:papers|abs|pdf)/(\d{4}\.\d{4,5})(?:v\d+)?/?")
+_PAPER = re.compile(r"(?:.*/)?(?:papers|abs|pdf)/(\d{4}\.\d{4,5})(?:v\d+)?/?")
 _AUTHORS = re.compile(r"(\d[\d,]*) authors?")
 _COUNT = re.compile(r"(\d{1,3}(?:,\d{3})+|\d{1,7})(?:\.(\d))?(k?)(?: comments?)?", re.IGNORECASE)
 _HEADINGS = frozenset(("h1", "h2", "h3", "h4"))
@@ -35,9 +35,13 @@ def read_html_page(source: Source) -> Imported:
     """
     page = _Page()
     page.feed(source.text())
+    if page.rawdata.startswith("<"):  # what the parser waits for the rest of
+        source.refuse("the page ends inside a tag", page.getpos()[0])
     page.close()
     if page.open_line:
         source.refuse("the page ends inside a paper", page.open_line)
+    if page.unfinished:
+        source.refuse("the page is cut: it has a beginning and no end", page.getpos()[0])
     carried = next(filter(None, (records_of_listing(source, *one) for one in page.payloads)), ())
     known = {arxiv_id(record.url) for record in carried if record.url} | {title_key(record.title) for record in carried}
     shown = [one for one in page.shown if one.url or one.title]
@@ -71,6 +75,7 @@ class _Page(HTMLParser):
         self.payloads: list[tuple[int, str]] = []
         self.shown: list[_Shown] = []
         self.listed: Day | None = None  # the first day outside cards since the last card
+        self.unfinished = False
         self._looking = True  # for that day
         self._card: _Shown | None = None
         self._tags: list[str] = []
@@ -85,6 +90,7 @@ class _Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
         """Data elements, cards, links and times."""
         values = {name: value or "" for name, value in attrs}
+        self.unfinished |= tag == "html"
         props = values.get("data-props", "")
         if props and (values.get("data-target") == _TARGET or _LIST in props):
             self.payloads.append((self.getpos()[0], props))
@@ -105,6 +111,7 @@ class _Page(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         """Ends of blocks and cards."""
+        self.unfinished &= tag not in ("html", "body")
         if tag == "a":
             self._count()
             self._link = ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tutelage.papers.importing.dates import Day, known_days, page_year
 from tutelage.papers.importing.source import Imported, Source
-from tutelage.papers.library import title_key
+from tutelage.papers.titles import title_key
 
 __all__ = ["Card", "records_of"]
 
@@ -32,7 +32,11 @@ def records_of(source: Source, cards: Sequence[Card], format: str) -> Imported: 
     keys = [title_key(card.title) for card in cards]
     days = [day for card in cards for day in (card.day, card.listed) if day is not None]
     known = known_days(zip(keys, (card.day for card in cards), strict=True), catalogue)
-    year, rule = page_year(days, known, source.seen)
+    dated = next((card.listed.year for card in cards if card.listed and card.listed.year), None)
+    if dated:  # a paper of the listing's year stands without it: none is younger than the listing
+        year, rule = dated, "the year of the listing"
+    else:
+        year, rule = page_year(days, known, source.seen)
     records = []
     for card, key in zip(cards, keys, strict=True):
         records.append(

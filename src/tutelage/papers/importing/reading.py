@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from tutelage.papers.importing.archive import unpack_archive
 from tutelage.papers.importing.atom import read_atom_feed
 from tutelage.papers.importing.bibtex import read_bibtex
-from tutelage.papers.importing.daily_html import read_html_page, unpack_archive
+from tutelage.papers.importing.daily_html import read_html_page
 from tutelage.papers.importing.daily_json import read_json_listing
 from tutelage.papers.importing.daily_text import read_text_page
 from tutelage.papers.importing.source import Imported, Source

@@ -50,11 +50,19 @@ class Lines:
 
 @dataclass(slots=True)
 class Source:
-    """The bytes of a file and where errors in it are."""
+    """The bytes of a file and where errors in it are.
+
+    Args:
+        path: the file.
+        data: what is read of it.
+        seen: the last day on which it can have been saved.
+        lines: for every line of ``data`` that of the file, when they are not the same.
+    """
 
     path: Path
     data: bytes
     seen: date = field(default_factory=lambda: datetime.now(tz=UTC).date())
+    lines: tuple[int, ...] = ()
 
     @classmethod
     def read(cls, path: Path) -> Source:
@@ -96,6 +104,8 @@ class Source:
         Raises:
             DataError: always.
         """
+        if self.lines:
+            line = self.lines[min(line, len(self.lines)) - 1]
         raise DataError(what, where=f"{self.path}:{line}", hint=hint)
 
     def record(self, line: int, title: str, **facts: object) -> Record:
