@@ -61,6 +61,7 @@ class Readers:
             TookTooLong: the time was over.
         """
         deadline = deadline or Deadline()
+        deadline.check()
         with sqlite_errors(self.path):
             connection = self._take()
             try:

@@ -200,7 +200,9 @@ class Searcher:
             found["keyword"] = self._by_keyword(connection, state, words, wish.depth, allowed)
         if encoder is not None:
             wish.deadline.check()
-            near = self.vectors.nearest(connection, encoder.embed([text])[0], wish.depth, allowed)
+            known = self.vectors.made_by(connection, encoder)
+            query = encoder.embed([text])[0] if known else None
+            near = [] if query is None else self.vectors.nearest(connection, query, wish.depth, allowed)
             found["meaning"] = [seq for seq, _ in near]
         return found
 
@@ -233,14 +235,14 @@ class Searcher:
         note = f"{missing} papers are not searched by meaning yet: `tutelage papers search --index` prepares them"
         if missing > _AT_ONCE:
             return [note]
-        patience = max(0.0, min(deadline.left(), BUSY_SECONDS))
+        patience = max(0.0, min(deadline.left() / 2, BUSY_SECONDS))  # the other half is the search's
         if not self._lock.acquire(timeout=patience):
             return [note]
         try:
             self._writer.execute(f"PRAGMA busy_timeout = {int(1000 * patience)}")
             self.vectors.fill(self._writer, encoder, lambda *_: deadline.check())
-        except StoreError:
-            if deadline.left() > 0:
+        except StoreError as error:
+            if not str(getattr(error.__cause__, "sqlite_errorname", "")).startswith("SQLITE_BUSY"):
                 raise
             return [note]
         finally:

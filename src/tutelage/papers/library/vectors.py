@@ -48,6 +48,11 @@ class VectorIndex:
         self._seqs: npt.NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self._matrix: FloatArray = np.zeros((0, 0), dtype=np.float32)
 
+    def made_by(self, connection: sqlite3.Connection, encoder: Embeds) -> bool:
+        """Whether the vectors that there are were made by this encoder."""
+        known = connection.execute("SELECT value FROM facts WHERE name = 'encoder'").fetchone()
+        return known is not None and known[0] == encoder.weights_hash
+
     def missing(self, connection: sqlite3.Connection, encoder: Embeds) -> int:
         """How many papers have no vector of this encoder; counted once for a state of the library."""
         asked = "SELECT name, value FROM facts WHERE name IN ('papers', 'vectors', 'encoder') ORDER BY name"
@@ -57,7 +62,7 @@ class VectorIndex:
             papers, vectors = connection.execute(
                 "SELECT (SELECT count(*) FROM papers), (SELECT count(*) FROM vectors)"
             ).fetchone()
-            missing = int(papers - vectors if _made_by(connection, encoder) else papers)
+            missing = int(papers - vectors if self.made_by(connection, encoder) else papers)
             self._missing = (state, missing)
         return missing
 
@@ -147,7 +152,7 @@ class VectorIndex:
 
     def _adopt(self, connection: sqlite3.Connection, encoder: Embeds) -> None:
         """Vectors of two encoders do not compare."""
-        if _made_by(connection, encoder):
+        if self.made_by(connection, encoder):
             return
         with transaction(connection, self.path):
             connection.execute("DELETE FROM vectors")
@@ -174,12 +179,6 @@ class VectorIndex:
             if old != file:
                 with suppress(OSError):
                     old.unlink()
-
-
-def _made_by(connection: sqlite3.Connection, encoder: Embeds) -> bool:
-    """Whether the vectors that there are were made by this encoder."""
-    known = connection.execute("SELECT value FROM facts WHERE name = 'encoder'").fetchone()
-    return known is not None and known[0] == encoder.weights_hash
 
 
 def _stacked(connection: sqlite3.Connection) -> FloatArray:
