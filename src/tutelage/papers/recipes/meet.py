@@ -143,12 +143,12 @@ class MeetConfig:
     base: BaseSettings = field(default_factory=BaseSettings)
     pairs: int = 600
     held_out: int = 48
-    steps: int = 40
+    steps: int = 30
     batch_size: int = 8
     prompt_rate: float = 3e-2
     lora_rate: float = 1e-2
     model_rate: float = 1e-3
-    joint_rate: float = 1e-3
+    joint_rate: float = 3e-3
     control_rate: float = 10.0
     resamples: int = 10_000
 

@@ -31,9 +31,12 @@ FRAMES = (
 
 
 class DocumentWriter(Protocol):
-    """One idea in, one text out. ``name`` is the ``gen`` of every document's provenance."""
+    """One idea in, one text out."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The ``gen`` of every document's provenance: changes when what is written would."""
+        ...
 
     def write(self, spec: ModelSpec, ideas: Sequence[DocumentIdea], attempt: int) -> list[str]:
         """A text for each idea; another one for each ``attempt`` from 0 on, if the writer has more than one."""
