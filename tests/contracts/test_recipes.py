@@ -20,7 +20,7 @@ from tutelage.cli import app
 from tutelage.errors import ConfigError, DataError
 from tutelage.papers import catalogue
 from tutelage.papers.claim import Claim, Measured, Part, Plan, judge_claim, recipe, rule_hash, rule_records
-from tutelage.papers.evidence import evidence_files, read_evidence, validate_evidence
+from tutelage.papers.evidence import evidence_files, evidence_name, read_evidence, validate_evidence
 from tutelage.papers.folder import RecipeFolder
 from tutelage.papers.recipes import load_recipes, load_tool_recipes
 
@@ -115,7 +115,7 @@ def test_a_verdict_rule_gives_all_three_outcomes(slug, claim):
 def test_committed_evidence_is_of_the_committed_rules_and_configuration(path):
     found = read_evidence(path)
     one = RECIPES[found["slug"]]
-    assert found["slug"] == path.stem
+    assert evidence_name(found["slug"], found["tier"]) == path.name
     assert found["rules"] == json.loads(json.dumps(rule_records(one.claims)))
     config = asdict(one.config(found["tier"], len(found["seeds"])))
     assert found["rule_hash"] == rule_hash(one.claims, config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -96,6 +97,7 @@ def _show_plan(chosen: Recipe, tier: str, config: Any, as_json: bool) -> None:
     from tutelage.papers.claim import rule_hash, rule_records
 
     seconds = next(value for name, value in chosen.plan.seconds.items() if name == tier)
+    unit = "seconds on a GPU" if tier == "gpu" else "CPU-seconds"
     plan = {
         "slug": chosen.slug,
         "tier": tier,
@@ -109,9 +111,7 @@ def _show_plan(chosen: Recipe, tier: str, config: Any, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(plan, indent=2))
         return
-    typer.echo(
-        f"{chosen.paper.title}\n{tier}: about {seconds:,.0f} CPU-seconds, seeds {', '.join(map(str, config.seeds))}"
-    )
+    typer.echo(f"{chosen.paper.title}\n{tier}: about {seconds:,.0f} {unit}, seeds {', '.join(map(str, config.seeds))}")
     for claim in chosen.claims:
         typer.echo(f"\n{claim.id}: {claim.statement}")
         for part in claim.parts:
@@ -130,6 +130,8 @@ def _run(chosen: Recipe, config: Any, place: Path, threads: int, evidence: Path 
     from tutelage.models.loading import set_threads
     from tutelage.papers.evidence import write_evidence
 
+    if config.tier != "gpu":  # what the CPU's tiers measure is the same on every machine
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
     set_threads(threads)
     found = chosen.run(config, place)
     if evidence is not None:

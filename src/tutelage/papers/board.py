@@ -10,7 +10,7 @@ from typing import Any
 
 from tutelage.errors import DataError
 from tutelage.io import write_text
-from tutelage.papers.evidence import evidence_files, read_evidence
+from tutelage.papers.evidence import evidence_files, evidence_name, read_evidence
 from tutelage.types import Estimate
 
 __all__ = ["BEGIN", "END", "BoardRow", "board", "is_stale", "render_markdown", "rows_of", "write_board"]
@@ -61,8 +61,10 @@ def board(folder: str | os.PathLike[str]) -> tuple[BoardRow, ...]:
     rows: list[BoardRow] = []
     for path in evidence_files(folder):
         found = read_evidence(path)
-        if found["slug"] != path.stem:
-            raise DataError(f"it is the evidence of {found['slug']!r}", where=str(path), hint="name it like the paper")
+        name = evidence_name(found["slug"], found["tier"])
+        if name != path.name:
+            what = f"it is the evidence of {found['slug']!r}, tier {found['tier']}"
+            raise DataError(what, where=str(path), hint=f"name it {name}")
         rows += rows_of(found)
     return tuple(rows)
 
@@ -106,8 +108,8 @@ def render_markdown(rows: Sequence[BoardRow]) -> str:
     if not rows:
         return "No evidence yet.\n"
     blocks = []
-    for slug in dict.fromkeys(row.slug for row in rows):
-        own = [row for row in rows if row.slug == slug]
+    for run in dict.fromkeys((row.slug, row.tier) for row in rows):
+        own = [row for row in rows if (row.slug, row.tier) == run]
         blocks.append(_paper(own))
     return "\n".join(blocks)
 
@@ -115,8 +117,9 @@ def render_markdown(rows: Sequence[BoardRow]) -> str:
 def _paper(rows: Sequence[BoardRow]) -> str:
     first = rows[0]
     spent = "" if first.cpu_seconds is None else f", {first.cpu_seconds:,.0f} CPU-seconds"
+    where = ", on a GPU" if first.tier == "gpu" else ""
     lines = [
-        f"### [{_cell(first.title)}](https://arxiv.org/abs/{first.arxiv})",
+        f"### [{_cell(first.title)}](https://arxiv.org/abs/{first.arxiv}){where}",
         "",
         f"`{first.command}` ({first.seeds} seeds{spent})",
         "",

@@ -25,6 +25,7 @@ __all__ = [
     "FORMAT",
     "claim_record",
     "evidence_files",
+    "evidence_name",
     "is_evidence",
     "part_record",
     "read_evidence",
@@ -186,7 +187,18 @@ def evidence_files(folder: str | os.PathLike[str]) -> tuple[Path, ...]:
     place = Path(folder)
     if not place.is_dir():
         raise DataError("there is no such folder", where=os.fspath(folder), hint="name the folder of the evidence")
-    return tuple(path for path in sorted(place.glob("*.json")) if is_evidence(read_json(path)))
+    paths = sorted(place.glob("*.json"), key=lambda path: (path.name.split(".")[0], len(path.name), path.name))
+    return tuple(path for path in paths if is_evidence(read_json(path)))
+
+
+def evidence_name(slug: str, tier: str) -> str:
+    """How the file of a paper's evidence is called: a GPU's lies beside the CPU's and does not replace it.
+
+    Example:
+        >>> evidence_name("raft", "cpu"), evidence_name("raft", "gpu")
+        ('raft.json', 'raft.gpu.json')
+    """
+    return f"{slug}.gpu.json" if tier == "gpu" else f"{slug}.json"
 
 
 def write_evidence(path: str | os.PathLike[str], value: dict[str, Any]) -> None:

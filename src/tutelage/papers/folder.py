@@ -13,6 +13,7 @@ from tutelage.errors import ConfigError
 from tutelage.io import contained, write_json
 from tutelage.io.documents import read_json
 from tutelage.papers.claim import Claim, Paper, Plan, rule_hash, rule_records
+from tutelage.papers.device import device_of, gpu_name
 from tutelage.papers.evidence import FORMAT, validate_evidence, versions
 
 __all__ = ["RecipeFolder"]
@@ -22,13 +23,15 @@ class RecipeFolder:
     """Opens ``folder`` for a recipe and writes its rule before anything is measured.
 
     Raises:
-        ConfigError: the folder was begun under another rule or configuration.
+        ConfigError: the folder was begun under another rule or configuration, or a ``config`` of the tier gpu is to be
+            run where there is none.
     """
 
     def __init__(
         self, folder: Path, slug: str, paper: Paper, claims: Sequence[Claim], config: Mapping[str, Any]
     ) -> None:
-        self.folder, self.slug, self.paper = folder, slug, paper
+        device = device_of(str(config.get("tier", "cpu")))
+        self.folder, self.slug, self.paper, self.device = folder, slug, paper, device
         self.console = Console(stderr=True)
         self.rules, self.config = _plain(rule_records(claims)), _plain(dict(config))
         self.rule_hash = rule_hash(claims, config)
@@ -79,7 +82,7 @@ class RecipeFolder:
             "notes": list(notes),
             "checks": dict(checks),
             "cost": dict(cost),
-            "versions": versions(),
+            "versions": versions() | ({"gpu": gpu_name(self.device)} if tier == "gpu" else {}),
             "command": f"tutelage papers run {self.slug} --tier {tier} --seeds {len(seeds)} --out RUN",
         }
         validate_evidence(found, where=self.slug)

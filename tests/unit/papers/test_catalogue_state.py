@@ -115,7 +115,7 @@ def test_evidence_of_another_paper_is_no_verdict(tmp_path, written):
 def test_new_evidence_is_seen_at_once(tmp_path, written):
     written("raft", ["replicated"])
     assert state("raft", tmp_path).verdict == "replicated"
-    written("raft", ["not replicated", "replicated"], tier="gpu")
+    written("raft", ["not replicated", "replicated"])
     assert state("raft", tmp_path).verdict == "1 replicated, 1 not replicated"
     (tmp_path / "raft.json").unlink()
     assert state("raft", tmp_path).status == "implemented"

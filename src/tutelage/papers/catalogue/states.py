@@ -37,7 +37,7 @@ class State:
         verdict: the outcome of its claims, ``inconclusive`` or ``1 replicated, 3 inconclusive``; empty without one.
         recipe: name of the recipe, for ``tutelage papers run``.
         evidence: path of the file that holds the verdict.
-        note: why a file of evidence that is there does not count; empty otherwise.
+        note: why a file of evidence that is there does not count, or what a GPU's evidence beside it says.
     """
 
     status: Status
@@ -52,19 +52,27 @@ def state(slug: str, folder: Path | None = None) -> State:
 
     Args:
         slug: a paper of the catalogue.
-        folder: where the evidence lies, ``<slug>.json``; :func:`evidence_folder` when None.
+        folder: where the evidence lies, ``<slug>.json`` and ``<slug>.gpu.json``; :func:`evidence_folder` when None.
 
     Raises:
         DataError: there is no such paper.
     """
     entry(slug)
     recipe = slug if slug in recipe_slugs() else None
-    path = (evidence_folder() if folder is None else folder) / f"{slug}.json"
+    place = evidence_folder() if folder is None else folder
+    path = place / f"{slug}.json"
     verdict, note = _judged(path, slug)
+    large = place / f"{slug}.gpu.json"
+    on_gpu, why = _judged(large, slug)
+    if on_gpu and not verdict:
+        path, verdict = large, on_gpu
+    elif on_gpu:
+        note = f"on a GPU: {on_gpu} ({large.name})"
+    note = note or why
     if verdict and recipe is None:
         verdict, note = "", "there is evidence, but no recipe that could have made it"
     if verdict:
-        return State("verdict", verdict, recipe, str(path))
+        return State("verdict", verdict, recipe, str(path), note)
     ready = recipe is not None or any(tool.whole for tool in tools(slug))
     return State("implemented" if ready else "planned", recipe=recipe, note=note)
 
@@ -102,11 +110,16 @@ def _judged(path: Path, slug: str) -> tuple[str, str]:
 @lru_cache(maxsize=512)
 def _read(path: Path, slug: str, changed: int, size: int) -> tuple[str, str]:
     """``changed`` and ``size`` are there for the cache: a file that was written anew is read anew."""
-    from tutelage.papers.evidence import read_evidence  # brings scipy, which a planned paper need not wait for
+    from tutelage.papers.evidence import (
+        evidence_name,
+        read_evidence,
+    )  # brings scipy, which a planned paper need not wait for
 
     found = read_evidence(path)
     if found["slug"] != slug:
         return "", f"{path.name}: it is the evidence of {found['slug']!r}"
+    if evidence_name(slug, found["tier"]) != path.name:
+        return "", f"{path.name}: evidence of the tier {found['tier']} is called {evidence_name(slug, found['tier'])}"
     if found["tier"] == "smoke":
         return "", f"{path.name}: a smoke run has no verdict"
     return _summed([claim["verdict"] for claim in found["claims"]]), ""

@@ -65,7 +65,7 @@ class Version(nn.Module):
     @torch.no_grad()
     def embed(self, images: Tensor) -> FloatArray:
         """Features as they are stored and searched [N, K-1]."""
-        found: FloatArray = self(images)[0].numpy()
+        found: FloatArray = self(images.to(self.directions.device))[0].cpu().numpy()
         return found
 
 
@@ -76,15 +76,20 @@ def class_orders(settings: VersionSettings, seed: int) -> list[tuple[int, ...]]:
 
 
 def train_versions(
-    plan: VersionPlan, split: DigitSplit, settings: VersionSettings, seed: int
+    plan: VersionPlan,
+    split: DigitSplit,
+    settings: VersionSettings,
+    seed: int,
+    device: torch.device = torch.device("cpu"),  # noqa: B008 - immutable
 ) -> tuple[list[Version], dict[str, float]]:
     """Every version of one arm, and what it cost. The initial weights and batches are the same in every arm."""
     versions: list[Version] = []
     started, steps, rows = time.process_time(), 0, 0
     for number, known in enumerate(class_orders(settings, seed)):
         previous = _tied(plan, settings, versions, seed, number)
-        model = _fresh(plan.head, settings, seed, "initial", number)
-        images, labels = split.training(known)
+        previous = None if previous is None else previous.to(device)
+        model = _fresh(plan.head, settings, seed, "initial", number).to(device)
+        images, labels = (part.to(device) for part in split.training(known))
         order = torch.Generator().manual_seed(derive(seed, "digits", "batches", number))
         loss = HOCLoss(settings.weight, settings.scale, settings.same_class)
         tuned = [one for one in model.parameters() if one.requires_grad]

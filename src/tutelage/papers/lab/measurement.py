@@ -79,7 +79,7 @@ def divergence_from_base(base: PreTrainedModel, tuned: PreTrainedModel, written:
     """Mean over each reply's tokens of KL(base || tuned) in nats, exact over the whole vocabulary; lower is better."""
     values = []
     for row in written:
-        ids = torch.tensor([row.prompt + row.completion[:-1]])
+        ids = torch.tensor([row.prompt + row.completion[:-1]], device=base.device)
         first = len(row.prompt) - 1
         with evaluating(base), evaluating(tuned):
             ours, theirs = (model(input_ids=ids).logits[0, first:] for model in (tuned, base))

@@ -14,6 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from tutelage.errors import ModelError
 from tutelage.models import LoadedModel
 from tutelage.papers.claim import Claim, Paper, Part, Plan, recipe
@@ -146,6 +148,15 @@ def full(seeds: int) -> RaftConfig:
     return replace(cpu(seeds), full=True)
 
 
+def gpu(seeds: int) -> RaftConfig:
+    """A base of about 25 million parameters, twice the steps and the paper's batch of 16; needs a GPU."""
+    large = BaseSettings(width=512, layers=8, heads=8, inner=1408, steps=2400, learning_rate=1e-3)
+    return RaftConfig(
+        tier="gpu", seeds=tuple(range(seeds)), learning_rates=(1e-4, 3e-4, 1e-3), base=large,
+        training=LabTraining(steps=120, batch_size=16),
+    )  # fmt: skip
+
+
 def smoke(seeds: int) -> RaftConfig:
     """Everything once, in seconds, on a model that has learnt nothing: no verdict."""
     tiny = BaseSettings(width=32, layers=1, heads=2, inner=64, steps=3, batch_size=8)
@@ -156,10 +167,10 @@ def smoke(seeds: int) -> RaftConfig:
 
 
 PLAN = Plan(
-    tiers={"smoke": smoke, "cpu": cpu, "full": full},
+    tiers={"smoke": smoke, "cpu": cpu, "full": full, "gpu": gpu},
     arms=DESCRIBED,
     controls=CONTROLS,
-    seconds={"smoke": 15, "cpu": 1200, "full": 1400},
+    seconds={"smoke": 15, "cpu": 1200, "full": 1400, "gpu": 7200},
 )
 
 
@@ -168,6 +179,7 @@ def run(config: RaftConfig, folder: Path) -> dict[str, Any]:
     """Train every arm under every seed, measure, judge; returns the evidence. Finished parts are not repeated."""
     place = RecipeFolder(folder, "raft", PAPER, CLAIMS, asdict(config))
     base = base_model(config.base, console=place.console)
+    nn.Module.to(base.model, place.device)
     checks = place.once("checks", lambda: base_abilities(base))
     if min(checks.values()) < config.required:
         raise ModelError(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from tutelage.compat import CompatibilityMatrix, compatibility_matrix
 from tutelage.papers.claim import Claim, Paper, Part, Plan, Resampled, gathered, judge_claim, recipe
@@ -119,13 +120,23 @@ def cpu(seeds: int) -> SimplexConfig:
     return SimplexConfig(seeds=tuple(range(100, 100 + seeds)))
 
 
+def gpu(seeds: int) -> SimplexConfig:
+    """The paper's 1024 corners, 70 epochs and batches of 128, on the same digits; needs a GPU."""
+    large = VersionSettings(hidden=1024, prototypes=1024, epochs=70, batch_size=128)
+    return SimplexConfig("gpu", tuple(range(100, 100 + seeds)), large)
+
+
 def smoke(seeds: int) -> SimplexConfig:
     """Everything once, in a second: no verdict."""
     return SimplexConfig("smoke", tuple(range(seeds)), VersionSettings(epochs=1), gallery=60, query=40, resamples=200)
 
 
 PLAN = Plan(
-    tiers={"smoke": smoke, "cpu": cpu}, arms=DESCRIBED, controls=CONTROLS, seconds={"smoke": 4, "cpu": 150}, seeds=10
+    tiers={"smoke": smoke, "cpu": cpu, "gpu": gpu},
+    arms=DESCRIBED,
+    controls=CONTROLS,
+    seconds={"smoke": 4, "cpu": 150, "gpu": 900},
+    seeds=10,
 )
 
 
@@ -137,7 +148,7 @@ def run(config: SimplexConfig, folder: Path) -> dict[str, Any]:
     tables: dict[str, list[dict[str, Any]]] = {arm: [] for arm in ARMS}
     for seed in config.seeds:
         for arm in ARMS:
-            work = partial(_measured, arm, seed, config, split)
+            work = partial(_measured, arm, seed, config, split, place.device)
             tables[arm].append(place.once(f"results/{arm}-{seed}", work))
     tables["unchanged"] = [{"scores": row["unchanged"]} for row in tables["simplex"]]
     for row, other in zip(tables["simplex_hoc"], tables["learnable"], strict=True):
@@ -161,9 +172,9 @@ def _of_controls(arms: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
     return f"average accuracy and gain of every arm: {'; '.join(found)}"
 
 
-def _measured(arm: str, seed: int, config: SimplexConfig, split: DigitSplit) -> dict[str, Any]:
+def _measured(arm: str, seed: int, config: SimplexConfig, split: DigitSplit, device: torch.device) -> dict[str, Any]:
     """Scores of one arm under one seed, per query or pair of versions."""
-    versions, cost = train_versions(ARMS[arm], split, config.versions, seed)
+    versions, cost = train_versions(ARMS[arm], split, config.versions, seed, device)
     found: dict[str, Any] = {"scores": _scores(versions, split), "cost": cost}
     if arm == "simplex":
         found["unchanged"] = _scores([versions[0]] * len(versions), split)
