@@ -1,10 +1,15 @@
 """How long a page takes with 100,000 papers: asked in process and over a socket, the 50th and 95th percentile.
 
-Every kind of page is asked with other words, papers and filters each time, after one round of warming up. A figure is
-the time until the whole answer has been read. The library searches by keyword here; meaning adds one product of the
-query's vector with all others, measured in ``bench/`` of the search.
+Every kind of page is asked with other words, papers and filters each time, after the library has been prepared as
+``tutelage serve`` prepares it, and one round of warming up. A figure is the time until the whole answer has been read;
+beside it stands the processor time of page and asker together, which other work on the machine changes less.
 
-    python bench/page_speed.py [--papers 100000] [--rounds 40] [--library FILE] [--json FILE]
+The pages are asked twice: searching by keyword, and, when the encoder is installed, by keyword and meaning as ``serve``
+does then. The encoder reads every query; the papers' vectors are random directions, which take the same time.
+
+    python bench/page_speed.py [--papers 100000] [--rounds 100] [--library FILE] [--out FILE]
+
+Writes ``results/page_speed.json``.
 """
 
 from __future__ import annotations
@@ -12,15 +17,16 @@ from __future__ import annotations
 import argparse
 import contextlib
 import itertools
-import json
 import os
 import platform
 import random
+import sqlite3
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -29,7 +35,12 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from tutelage.errors import TutelageError
+from tutelage.io import write_json
 from tutelage.papers.library import Library, make_record
+from tutelage.papers.library.encoding import open_encoder
+from tutelage.papers.library.search import ENCODER
+from tutelage.papers.library.vectors import Embeds
 from tutelage.store import Store
 from tutelage.types import Scores
 from tutelage.web import create_app
@@ -57,6 +68,23 @@ _PARTS = (
 WORDS = ["".join(parts) for parts in itertools.product(_PARTS, repeat=3)]  # 4,913
 SHARES = list(itertools.accumulate(1 / (n + 1) for n in range(len(WORDS))))  # as unequal as in texts (Zipf)
 COMMON = ["model", "data", "training", "language", "method", "results", "learning", "task"]
+
+
+class QueriesOnly:
+    """Reads queries with the real encoder, and gives papers random directions: right for time, not for quality."""
+
+    weights_hash = "random"
+
+    def __init__(self, encoder: Embeds) -> None:
+        self.encoder, self.generator = encoder, np.random.default_rng(1)
+        self.width = encoder.embed(["width"]).shape[1]
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Unit vectors [N, D]."""
+        if len(texts) == 1:
+            return self.encoder.embed(texts)
+        rows = self.generator.standard_normal((len(texts), self.width), dtype=np.float32)
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
 def papers(library: Library, count: int) -> None:
@@ -119,15 +147,15 @@ def addresses(library: Library, names: list[str], draw: random.Random) -> dict[s
 
 def measured(
     get: Callable[[str], httpx.Response], kinds: dict[str, Callable[[], str]], rounds: int
-) -> dict[str, list[float]]:
-    """Milliseconds of each kind of page, its kinds taking turns."""
-    times: dict[str, list[float]] = {kind: [] for kind in kinds}
+) -> dict[str, list[tuple[float, float]]]:
+    """Milliseconds, passed and of the processor, of each kind of page; the kinds take turns."""
+    times: dict[str, list[tuple[float, float]]] = {kind: [] for kind in kinds}
     for round_ in range(rounds + 1):
         for kind, address in kinds.items():
             target = address()
-            started = time.perf_counter()
+            started, busy = time.perf_counter(), time.process_time()
             answer = get(target)
-            took = 1_000 * (time.perf_counter() - started)
+            took = (1_000 * (time.perf_counter() - started), 1_000 * (time.process_time() - busy))
             if answer.status_code != 200:
                 raise SystemExit(f"{target}: {answer.status_code}")
             if round_:
@@ -148,45 +176,67 @@ def served(app: Starlette) -> Iterator[str]:
     thread.join(5)
 
 
+def encoder() -> Embeds | None:
+    """The encoder of queries, when it is installed."""
+    try:
+        return QueriesOnly(open_encoder(ENCODER))
+    except TutelageError:
+        return None
+
+
+def ways(path: Path, count: int, rounds: int) -> Iterator[tuple[str, float, dict[str, list[tuple[float, float]]]]]:
+    """Every way of asking: its name, the seconds of preparation, and the milliseconds of each kind of page."""
+    with tempfile.TemporaryDirectory() as place, Store(Path(place) / "store.sqlite") as store:
+        names = runs(store)
+        for how, encodes in {"keyword": None, "keyword and meaning": encoder()}.items():
+            if how != "keyword" and encodes is None:
+                continue
+            with Library(path, encoder=encodes) as library:
+                if library.count() < count:
+                    papers(library, count)
+                if encodes is not None:
+                    library.index()
+                started = time.perf_counter()
+                library.prepare()
+                prepared = time.perf_counter() - started
+                kinds = addresses(library, names, random.Random(1))
+                app = create_app(library, store, ROOT / "evidence")
+                with TestClient(app, base_url="http://127.0.0.1") as client:
+                    yield f"{how}, in process", prepared, measured(client.get, kinds, rounds)
+                app = create_app(library, store, ROOT / "evidence")
+                with served(app) as base, httpx.Client(base_url=base) as client:
+                    yield f"{how}, over a socket", prepared, measured(client.get, kinds, rounds)
+
+
 def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--papers", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--library", type=Path, help="keep the made-up library here, to measure again")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "page_speed.json")
     asked = parser.parse_args()
+    told: dict[str, Any] = {"bench": "page_speed", "papers": asked.papers, "rounds": asked.rounds}
+    told |= {"cores": os.cpu_count(), "python": platform.python_version(), "numpy": np.__version__}
+    told |= {"sqlite": sqlite3.sqlite_version, "load before": round(os.getloadavg()[0], 1)}
+    told |= {"seconds to prepare": {}, "milliseconds": {}}
     with tempfile.TemporaryDirectory() as place:
-        library = Library(asked.library or Path(place) / "papers.sqlite", encoder=None)
-        if library.count() < asked.papers:
-            papers(library, asked.papers)
-        store = Store(Path(place) / "store.sqlite")
-        kinds = addresses(library, runs(store), random.Random(1))
-        app = create_app(library, store, ROOT / "evidence")
-        with TestClient(app, base_url="http://127.0.0.1") as client:
-            found = {"in process": measured(client.get, kinds, asked.rounds)}
-        with served(app) as base, httpx.Client(base_url=base) as client:
-            found["over a socket"] = measured(client.get, kinds, asked.rounds)
-        count = library.count()
-        store.close()
-        library.close()
-    rows = {
-        way: {
-            kind: {f"p{p}": round(float(np.percentile(took, p)), 1) for p in (50, 95)} for kind, took in times.items()
-        }
-        for way, times in found.items()
-    }
-    print(
-        f"{count:,} papers, {asked.rounds} rounds, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; milliseconds"
-    )
-    for way, kinds_ in rows.items():
-        for kind, numbers in kinds_.items():
-            print(f"{way:14} {kind:26} p50 {numbers['p50']:7.1f}  p95 {numbers['p95']:7.1f}")
-    if asked.json:
-        facts = {"papers": count, "rounds": asked.rounds, "cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1)}
-        asked.json.write_text(
-            json.dumps({**facts, "python": platform.python_version(), "milliseconds": rows}, indent=1) + "\n"
-        )
+        for way, prepared, times in ways(asked.library or Path(place) / "papers.sqlite", asked.papers, asked.rounds):
+            told["seconds to prepare"][way.partition(",")[0]] = round(prepared, 1)
+            told["milliseconds"][way] = {
+                kind: {
+                    f"{name}p{p}": round(float(np.percentile(took, p)), 1)
+                    for name, took in zip(("", "processor "), zip(*both, strict=True), strict=True)
+                    for p in (50, 95)
+                }
+                for kind, both in times.items()
+            }
+    told["load after"] = round(os.getloadavg()[0], 1)
+    for way, kinds in told["milliseconds"].items():
+        for kind, numbers in kinds.items():
+            print(f"{way:34} {kind:26}", *(f"{name} {value:6.1f} " for name, value in numbers.items()))
+    print({name: value for name, value in told.items() if name != "milliseconds"})
+    write_json(asked.out, told)
 
 
 if __name__ == "__main__":

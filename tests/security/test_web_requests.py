@@ -13,6 +13,7 @@ import pytest
 
 from html_page import read
 from made_up_site import MadeUpSite, ask
+from tutelage.errors import TookTooLong
 from tutelage.web import create_app
 from tutelage.web.guard import Guard
 
@@ -170,6 +171,23 @@ def test_a_slow_search_is_given_up_and_others_are_answered(site, monkeypatch):
     answer = ask(site.app, "/search?q=tide")
     assert (answer.status, "took too long" in answer.text) == (503, True)
     assert time.perf_counter() - started < 5
+
+
+def test_a_search_is_given_the_time_of_a_page_and_its_end_is_said(site, monkeypatch):
+    given = []
+
+    def searched(*_, seconds, **__):
+        given.append(seconds)
+        raise TookTooLong("the search was given up")
+
+    monkeypatch.setattr(site.app.state.site, "_limiter", None)
+    monkeypatch.setattr(site.app.state.site, "seconds", 3.5)
+    monkeypatch.setattr(site.library, "search", searched)
+    monkeypatch.setattr(site.library, "similar", searched)
+    for target in ("/search?q=tide", "/paper/raft"):
+        answer = ask(site.app, target)
+        assert (answer.status, "took too long" in answer.text) == (503, True)
+    assert given == [3.5, 3.5]
 
 
 def test_a_defect_is_named_on_the_terminal_in_one_line_and_not_on_the_page(site, monkeypatch, caplog):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from typer.testing import CliRunner
 
 from made_up_site import MadeUpSite
 from tutelage.cli import app
-from tutelage.errors import ConfigError
+from tutelage.errors import ConfigError, StoreError
 from tutelage.papers.library import Library
 from tutelage.store import Store
 from tutelage.web import serving
@@ -100,6 +102,23 @@ def test_without_an_encoder_it_is_said_how_to_get_it(tmp_path, monkeypatch):
     found = papers.listing(Wanted("forgetting"))
     assert found.cards
     assert "tutelage assets install" in found.note
+
+
+def test_the_library_is_kept_ready_until_the_page_ends(monkeypatch):
+    monkeypatch.setattr(serving, "prepare_meaning", lambda *_: None)
+    monkeypatch.setattr(serving, "_LOOK_SECONDS", 0.01)
+    over, asked = threading.Event(), []
+
+    class Prepared:
+        def prepare(self):
+            asked.append(len(asked))
+            if len(asked) == 1:
+                raise StoreError("the disk is full")
+            if len(asked) == 3:
+                over.set()
+
+    serving.keep_ready(SimpleNamespace(library=Prepared()), None, over)
+    assert asked == [0, 1, 2]
 
 
 def test_runs_in_folders_are_shown_too(tmp_path):
