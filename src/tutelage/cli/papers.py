@@ -173,6 +173,10 @@ def digest(
     limit: Annotated[int, typer.Option(min=1, max=500, help="How many papers at most.")] = 20,
     to: Annotated[Path | None, typer.Option("--to", help="Write the mail to this file, e.g. mail.eml.")] = None,
     smtp: Annotated[str | None, typer.Option("--smtp", help="Send it: smtp://[user@]host[:port] or smtps://.")] = None,
+    smtp_ca: Annotated[
+        Path | None,
+        typer.Option("--smtp-ca", envvar="TUTELAGE_SMTP_CA", help="PEM file of a further authority to trust."),
+    ] = None,
     mail_to: Annotated[list[str] | None, typer.Option("--mail-to", help="Recipient; repeatable.")] = None,
     mail_from: Annotated[str, typer.Option("--mail-from", help="Sender.")] = "tutelage@localhost",
     json: AsJson = False,
@@ -182,7 +186,8 @@ def digest(
     A password for the server is read from TUTELAGE_SMTP_PASSWORD.
     """
     from tutelage.errors import ConfigError
-    from tutelage.papers.digest import as_text, compose, mail, parse_since, send, write_mail
+    from tutelage.papers.delivery import send
+    from tutelage.papers.digest import as_text, compose, mail, parse_since, write_mail
     from tutelage.papers.library import Library
 
     if smtp is not None and not mail_to:
@@ -202,12 +207,14 @@ def digest(
             write_mail(message, to)
             told["file"] = str(to)
         if smtp is not None:
-            send(message, smtp)
+            send(message, smtp, smtp_ca)
             told["sent"] = list(mail_to or [])
     if json:
         _print(told)
     elif not made.items or (to is None and smtp is None):
         typer.echo(as_text(made), nl=False)
+        if to is not None or smtp is not None:
+            typer.echo("no mail was made")
     else:
         parts = [f"written to {to}"] if to is not None else []
         parts += [f"sent to {', '.join(mail_to or [])}"] if smtp is not None else []

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import smtplib
-import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -14,7 +11,6 @@ from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
 from pathlib import Path
 from textwrap import fill, indent
-from urllib.parse import unquote, urlsplit
 
 from markupsafe import Markup
 
@@ -23,14 +19,11 @@ from tutelage.io import write_bytes
 from tutelage.papers.library import Filters, Library, Record
 from tutelage.report.untrusted import one_line
 
-__all__ = ["PASSWORD_VARIABLE", "Digest", "Item", "compose", "mail", "parse_since", "send", "write_mail"]
+__all__ = ["Digest", "Item", "compose", "mail", "parse_since", "write_mail"]
 
-PASSWORD_VARIABLE = "TUTELAGE_SMTP_PASSWORD"
 _SUMMARY = 600
-_TIMEOUT = 30.0
 _AGO = re.compile(r"(\d{1,5})\s*([dw])")
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?")
-_LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,49 +145,6 @@ def write_mail(message: EmailMessage, path: Path) -> None:
     write_bytes(path, message.as_bytes())
 
 
-def send(message: EmailMessage, server: str) -> None:
-    """Hand a mail to a server.
-
-    The connection is encrypted when the server offers it (``smtps://`` insists). A password is read from the
-    environment variable ``TUTELAGE_SMTP_PASSWORD`` alone, and never sent unencrypted to another machine.
-
-    Args:
-        message: the mail.
-        server: ``smtp://[user@]host[:port]`` or ``smtps://...``.
-
-    Raises:
-        ConfigError: the address of the server is none, or the password is missing or would be sent in the clear.
-        TutelageError: the server cannot be reached or refuses.
-    """
-    scheme, host, port, user = _server(server)
-    where = f"{scheme}://{host}:{port}"
-    password = os.environ.get(PASSWORD_VARIABLE, "")
-    if user and not password:
-        raise ConfigError("the server asks for a password", where=where, hint=f"set {PASSWORD_VARIABLE}")
-    context = ssl.create_default_context()
-    try:
-        if scheme == "smtps":
-            connection: smtplib.SMTP = smtplib.SMTP_SSL(host, port, timeout=_TIMEOUT, context=context)
-        else:
-            connection = smtplib.SMTP(host, port, timeout=_TIMEOUT)
-        with connection:
-            connection.ehlo()
-            private = scheme == "smtps"
-            if not private and connection.has_extn("starttls"):
-                connection.starttls(context=context)
-                connection.ehlo()
-                private = True
-            if user:
-                if not private and host not in _LOCAL:
-                    raise ConfigError("the server offers no encryption", where=where, hint="use smtps://, or no user")
-                connection.login(user, password)
-            connection.send_message(message)
-    except (smtplib.SMTPException, OSError) as error:
-        raise TutelageError(
-            f"the mail was not sent: {one_line(str(error))}", where=where, hint="check the server, port and addresses"
-        ) from error
-
-
 def as_text(digest: Digest) -> str:
     """The digest as plain text, in lines of at most 76 characters."""
     lines = [digest.subject, "=" * min(76, len(digest.subject)), ""]
@@ -265,19 +215,3 @@ def _address(text: str, where: str) -> str:
     if not _ADDRESS.fullmatch(text):
         raise ConfigError(f"{one_line(text, 80)!r} is not a mail address", where=where, hint="name@example.org")
     return text
-
-
-def _server(text: str) -> tuple[str, str, int, str]:
-    try:
-        parts = urlsplit(text)
-        usual = {"smtp": 587, "smtps": 465}.get(parts.scheme, 0)
-        port = (parts.port or usual) if usual else 0
-    except ValueError:
-        port, parts = 0, urlsplit("")
-    if not port or not parts.hostname or parts.path.strip("/") or parts.query:
-        raise ConfigError(f"{one_line(text, 80)!r} is no mail server", where="--smtp", hint="smtp://host:port")
-    if parts.password:
-        raise ConfigError(
-            "a password does not belong on the command line", where="--smtp", hint=f"set {PASSWORD_VARIABLE}"
-        )
-    return parts.scheme, parts.hostname, port, unquote(parts.username or "")

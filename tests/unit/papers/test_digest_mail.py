@@ -12,8 +12,9 @@ import pytest
 
 from paper_library import RECORDS, WordEncoder, made_up_library
 from smtp_server import SmtpServer
-from tutelage.errors import ConfigError, TutelageError
-from tutelage.papers.digest import PASSWORD_VARIABLE, compose, mail, parse_since, send, write_mail
+from tutelage.errors import ConfigError
+from tutelage.papers.delivery import send
+from tutelage.papers.digest import compose, mail, parse_since, write_mail
 from tutelage.papers.library import Filters, make_record
 
 
@@ -107,49 +108,6 @@ def test_a_server_gets_the_mail(library):
         assert "Gliders of Glass" in body
         assert "Folding paper planes." in body
         assert "Undated" not in body
-
-
-def test_password_only_from_the_environment(library, monkeypatch):
-    message = mail(compose(library, "2026-01-01"), "me@example.org", ["you@example.org"])
-    with SmtpServer(password="secret") as server:
-        url = server.url.replace("//", "//reader@")
-        monkeypatch.delenv(PASSWORD_VARIABLE, raising=False)
-        with pytest.raises(ConfigError, match="password"):
-            send(message, url)
-        monkeypatch.setenv(PASSWORD_VARIABLE, "wrong")
-        with pytest.raises(TutelageError, match="not sent") as caught:
-            send(message, url)
-        assert "wrong" not in str(caught.value.where)
-        monkeypatch.setenv(PASSWORD_VARIABLE, "secret")
-        send(message, url)
-        with pytest.raises(ConfigError, match="command line"):
-            send(message, server.url.replace("//", "//reader:secret@"))
-    assert len(server.mails) == 1
-    assert set(server.logins) == {"reader"}
-
-
-@pytest.mark.parametrize("refused", ["MAIL", "RCPT", "DATA"])
-def test_a_server_that_refuses(library, refused):
-    message = mail(compose(library, "2026-01-01"), "me@example.org", ["you@example.org"])
-    with SmtpServer(refuse=refused) as server, pytest.raises(TutelageError, match="not sent"):
-        send(message, server.url)
-
-
-@pytest.mark.parametrize(
-    "url", ["localhost:25", "http://x:1", "smtp://", "smtp://h:99999", "smtp://h:1/x", "smtp://[x"]
-)
-def test_servers_that_are_none(library, url):
-    message = mail(compose(library, "2026-01-01"), "me@example.org", ["you@example.org"])
-    with pytest.raises(ConfigError):
-        send(message, url)
-
-
-def test_no_server_there(library):
-    message = mail(compose(library, "2026-01-01"), "me@example.org", ["you@example.org"])
-    with SmtpServer() as server:
-        pass
-    with pytest.raises(TutelageError, match="not sent"):
-        send(message, server.url)
 
 
 def test_command_line(tmp_path, monkeypatch):
