@@ -1,0 +1,84 @@
+"""A task of one step on a grid: which of the declared words moves you towards the goal?
+
+Positions differ along one axis, so that one word is right. Everything is a row whose prompt declares the words.
+"""
+
+from __future__ import annotations
+
+import random
+
+from tutelage.papers.lab.instructions import Exercise
+from tutelage.refine.instructions import COMMON_WORDS
+from tutelage.seeds import derive
+from tutelage.types import Row
+
+__all__ = ["MOVE_WORDS", "SIDES", "WORDS", "general_exercises", "grid_rows", "reasoning"]
+
+SIDES = ("north", "south", "west", "east")
+MOVE_WORDS = ("up", "down", "left", "right")
+"""The words of the fixed instruction, in the order of :data:`SIDES`."""
+WORDS = (*COMMON_WORDS[::4], *MOVE_WORDS)
+"""The words of this world."""
+KEYS = (*SIDES, "red", "blue", "green", "white", "black", "pink", "one", "two", "three", "four")
+PROMPT = "{declared} . you {r} {c} goal {gr} {gc}"
+
+
+def grid_rows(count: int, *, low: int, high: int, seed: int, reach: int = 0) -> list[Row]:
+    """Rows on coordinates ``low`` to ``high``; with ``reach`` only those of which some coordinate is at least that.
+
+    ``reference`` is the right word, ``group`` the state.
+    """
+    draw, rows = random.Random(derive(seed, "grid")), list[Row]()
+    declared = " , ".join(f"{side} = {word}" for side, word in zip(SIDES, MOVE_WORDS, strict=True))
+    while len(rows) < count:
+        r, c, other = (draw.randint(low, high) for _ in range(3))
+        vertical = draw.random() < 0.5
+        goal = (other, c) if vertical else (r, other)
+        if goal == (r, c) or max(r, c, other) < reach:
+            continue
+        side = (0 if other < r else 1) if vertical else (2 if other < c else 3)
+        content = PROMPT.format(declared=declared, r=r, c=c, gr=goal[0], gc=goal[1])
+        rows.append(
+            Row(
+                id=f"grid-{len(rows)}",
+                prompt=[{"role": "user", "content": content}],
+                completion=[{"role": "assistant", "content": MOVE_WORDS[side]}],
+                reference=MOVE_WORDS[side],
+                group=content.rpartition(". ")[2],
+            )
+        )
+    return rows
+
+
+def reasoning(row: Row) -> str:
+    """The steps that lead to the answer: which coordinate differs, which is larger, which side, which word."""
+    r, c, gr, gc = (int(part) for part in row["group"].split() if part.isdigit())
+    side = SIDES[MOVE_WORDS.index(row["reference"])]
+    mine, other = (r, gr) if r != gr else (c, gc)
+    axis = "row" if r != gr else "column"
+    return f"{axis} {mine} {'>' if mine > other else '<'} {other} so {side} , {side} = {row['reference']}"
+
+
+def general_exercises(count: int, seed: int) -> list[Exercise]:
+    """What the base model knows: to look keys up in declarations, one or all, to compare two digits, to copy words.
+
+    Asking for all keys gives several look-ups a row, which a small model needs to learn to look things up at all.
+    """
+    draw = random.Random(derive(seed, "grid", "general"))
+    found = []
+    for number in range(count):
+        kind = ("all", "all", "lookup", "all", "compare", "all", "all", "copy")[number % 8]
+        if kind == "compare":
+            a, b = draw.sample(range(10), 2)
+            prompt, reply = f"compare {a} {b}", f"{draw.choice(('row', 'column'))} {a} {'>' if a > b else '<'} {b}"
+        elif kind == "copy":
+            reply = " ".join(draw.sample(WORDS, 6))
+            prompt = f"say {reply}"
+        else:
+            keys, values = draw.sample(KEYS, 4), draw.sample(WORDS, 4)
+            pairs = [f"{key} = {value}" for key, value in zip(keys, values, strict=True)]
+            place = draw.randrange(4)
+            prompt = f"{' , '.join(pairs)} . {keys[place] if kind == 'lookup' else 'all'} ?"
+            reply = values[place] if kind == "lookup" else " , ".join(draw.sample(pairs, 4))
+        found.append(Exercise(f"{kind}-{number}", kind, prompt, reply))
+    return found
