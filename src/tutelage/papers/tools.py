@@ -38,7 +38,17 @@ TOOLS: Mapping[str, tuple[Tool, ...]] = {
         Tool("tutelage.stats:flip_report", "the measures of flips; not the training of an adapter", "tutelage compare"),
     ),
     "sft-grpo-overlap": (
-        Tool("tutelage.data.leakage:overlap", "the audit of what two sets of prompts share; not the stages"),
+        Tool("tutelage.data:plan_stages", "two stages of fixed sizes with a given overlap"),
+        Tool("tutelage.data:audit_overlap", "what two sets of prompts share: word for word, nearly, in meaning"),
+        Tool("tutelage.measure:dual_metric", "form and meaning scored apart, unbiased pass@k"),
+        Tool("tutelage.training.grpo:reinforce", "the second stage, through TRL", whole=True),
+    ),
+    "debunk-sft": (
+        Tool("tutelage.refine:diversify", "new action names for every row", whole=True),
+        Tool("tutelage.refine:SampledReasoning", "worked reasoning, sampled and kept where it is right"),
+        Tool("tutelage.measure:ShiftReport", "instruction shift, difficulty shift, and the probe of unread prompts"),
+        Tool("tutelage.data.sokoban:generate_level", "Sokoban with exact rules and a solver"),
+        Tool("tutelage.data.cards:card_rows", "General Points with an exact solver"),
     ),
 }
 
