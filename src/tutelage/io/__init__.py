@@ -1,6 +1,7 @@
 """Files that are complete or absent: atomic writes, JSON lines, tensors, and paths that cannot escape their folder.
 
-:mod:`tutelage.io.tensors` is imported by name where it is needed, because it loads torch.
+:mod:`tutelage.io.tensors` is imported by name where it is needed, because it loads torch;
+:mod:`tutelage.io.sqlite` opens our databases.
 """
 
 from tutelage.io.atomic import (
