@@ -63,6 +63,7 @@ class Row(TypedDict):
     ``prompt`` ends with a user turn; ``completion`` holds the assistant's answer to it. ``group`` names the
     cluster a row belongs to (rows of one group never straddle a split); ``choices`` lists the admissible answers
     where the task is a choice; ``reference`` is the gold answer that a metric checks (default: the completion).
+    ``quality`` orders the rows of a curriculum; ``responses`` with ``scores`` are answers to be ranked.
     """
 
     id: str
@@ -71,6 +72,9 @@ class Row(TypedDict):
     group: NotRequired[str]
     choices: NotRequired[list[str]]
     reference: NotRequired[str]
+    quality: NotRequired[float]
+    responses: NotRequired[list[str]]
+    scores: NotRequired[list[float]]
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,9 @@ QUICK += [
 @pytest.fixture
 def data(tmp_path):
     words = ["sky", "grass", "apple", "pear", "blue", "green", "fruit", "word", "name", "plus"]
-    rows = [{"prompt": f"Name {i} {w}?", "completion": f"{w} {i}"} for i, w in enumerate(words * 3)]
+    rows = [
+        {"prompt": f"Name {i} {w}?", "completion": f"{w} {i}", "quality": (7 * i) % 30} for i, w in enumerate(words * 3)
+    ]
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
@@ -77,15 +79,20 @@ def test_a_run_ends_with_a_report_and_a_model_that_loads(tiny_model_dir, data, e
     assert not list(out.rglob("*.bin")) + list(out.rglob("*.pt")) + list(out.rglob("*.pkl"))
 
 
+EVERYTHING = ["--reweight", "vcore", "--reweight", "prune", "--curriculum", "ascend", "--average", "ema"]
+EVERYTHING += ["--set", "average.n=2", "--set", "average.every=2", "--set", "reweight.prune.length.start=4"]
+EVERYTHING += ["--set", "reweight.prune.length.minimum=2", "--set", "reweight.prune.length.maximum=6"]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["raft"])
-def test_a_run_killed_at_random_moments_ends_bit_equal(tiny_model_dir, data, environment, tmp_path, method):
+@pytest.mark.parametrize("options", [[], EVERYTHING], ids=["plain", "everything"])
+def test_a_run_killed_at_random_moments_ends_bit_equal(tiny_model_dir, data, environment, tmp_path, options):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     started = time.monotonic()
-    run(*tune_arguments(tiny_model_dir, data, whole, method=method), environment=environment)
+    run(*tune_arguments(tiny_model_dir, data, whole), *options, environment=environment)
     length = time.monotonic() - started
     draw = random.Random(int(os.environ.get("TUTELAGE_KILL_SEED", "0")))
-    arguments = tune_arguments(tiny_model_dir, data, broken, method=method)
+    arguments = [*tune_arguments(tiny_model_dir, data, broken), *options]
     for _ in range(int(os.environ.get("TUTELAGE_KILLS", "4"))):
         process = subprocess.Popen(
             [*COMMAND, *map(str, arguments)], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -101,6 +108,7 @@ def test_a_run_killed_at_random_moments_ends_bit_equal(tiny_model_dir, data, env
     before, after = (json.loads((out / "report.json").read_text()) for out in (whole, broken))
     assert before["headline"] == after["headline"]
     assert before["curves"] == after["curves"]
+    assert bool(options) == any("was trained with vcore weights" in note["text"] for note in before["notes"])
 
 
 @pytest.mark.slow

@@ -24,6 +24,16 @@ def tune(
     compare_with: Annotated[
         list[str] | None, typer.Option(help="Train this method too, and report it beside; repeatable.")
     ] = None,
+    objective: Annotated[
+        str | None, typer.Option(help="sft, ranking (of given responses), forward-kl, reverse-kl or jsd.")
+    ] = None,
+    reweight: Annotated[
+        list[str] | None, typer.Option(help="Weigh tokens: vcore, dft, iw-sft, random or prune; repeatable.")
+    ] = None,
+    curriculum: Annotated[
+        str | None, typer.Option(help="Order of the rows by their quality: ascend, descend, fold or uniform.")
+    ] = None,
+    average: Annotated[str | None, typer.Option(help="Average the last checkpoints: ema, sma or wma.")] = None,
     test: Annotated[str | None, typer.Option(help="Test rows; default: held out from the data.")] = None,
     config: Annotated[Path | None, typer.Option(help="A TOML or YAML file with any of the settings.")] = None,
     set_: Annotated[
@@ -37,6 +47,7 @@ def tune(
     """Tune a model on a domain, and show what was gained and what was lost."""
     from tutelage import config as configuration  # the job loads torch: not needed for --help
     from tutelage.jobs.tune_config import TuneConfig
+    from tutelage.jobs.tune_options import option_flags
 
     given = {
         "method": method,
@@ -46,6 +57,7 @@ def tune(
         "data.test": test,
         "train.max_steps": max_steps,
         "run.seed": seed,
+        **option_flags(objective, reweight or [], curriculum, average),
     }
     flags = {key: value for key, value in given.items() if value is not None}
     resolved = configuration.load(TuneConfig, config, overrides=set_ or [], flags=flags)

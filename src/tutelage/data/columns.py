@@ -60,6 +60,8 @@ def find_layout(
         return _named(actual, prompt_column, completion_column)
     if "prompt" in actual and "completion" in actual:
         return _pair(actual, "prompt", "completion")
+    if "prompt" in actual and "responses" in actual and "scores" in actual:
+        return _best_of(actual["prompt"], actual["responses"], actual["scores"])
     if "messages" in actual:
         return Layout("messages", _messages(actual["messages"]))
     if "conversations" in actual:
@@ -128,6 +130,23 @@ def _pair(actual: dict[str, str], prompt: str, answer: str, extra: str | None = 
     joined = f" with {third} below the prompt" if third else ""
     note = "" if plain else f"columns {first} and {second} were read as prompt and completion{joined}"
     return Layout(f"{prompt}/{answer}", read, note)
+
+
+def _best_of(prompt: str, responses: str, scores: str) -> Layout:
+    """Several scored responses: the best is the answer, the earliest of equals."""
+
+    def read(row: Mapping[str, Any]) -> Chat:
+        given, values = row.get(responses), row.get(scores)
+        if not isinstance(given, list) or not isinstance(values, list) or not given or len(given) != len(values):
+            raise BadRow("wrong_type", f"{responses} and {scores} must be lists of the same length")
+        if not all(isinstance(one, int | float) and not isinstance(one, bool) for one in values):
+            raise BadRow("wrong_type", f"{scores} must be numbers")
+        best = given[max(range(len(given)), key=lambda i: (values[i], -i))]
+        return _as_chat(row.get(prompt), prompt, "user", "empty_prompt") + _as_chat(
+            best, responses, "assistant", "empty_answer"
+        )
+
+    return Layout("prompt/responses", read, f"the best of {responses} by {scores} was read as the completion")
 
 
 def _as_chat(value: Any, column: str, role: str, empty: str) -> Chat:

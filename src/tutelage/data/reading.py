@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -32,7 +33,8 @@ class ReadOptions:
 
     ``prompt_column`` and ``completion_column`` name the columns when they have names of their own; ``system`` is put
     before prompts that have no system turn; a row with more than ``max_chars`` characters, or ``max_tokens`` tokens
-    when a counter is given, is set aside; ``keep_duplicates`` keeps rows whose prompt and answer stood before.
+    when a counter is given, is set aside; ``keep_duplicates`` keeps rows whose prompt and answer stood before;
+    ``quality_column`` holds the number that a curriculum orders the rows by.
     """
 
     prompt_column: str | None = None
@@ -41,6 +43,7 @@ class ReadOptions:
     max_chars: int = 200_000
     max_tokens: int | None = None
     keep_duplicates: bool = False
+    quality_column: str = "quality"
 
     def __post_init__(self) -> None:
         if self.max_chars < 1 or (self.max_tokens is not None and self.max_tokens < 1):
@@ -79,8 +82,9 @@ def load_dataset_rows(
 
     A row is one of :data:`tutelage.data.columns.FORMATS`; of ``messages`` the last assistant turn is the completion
     and all before it the prompt. Optional columns: ``id`` (kept when it is unique in the file, else replaced by a
-    hash of the content), ``group``, ``choices``, ``reference``, ``split``. No bad row is dropped silently: each is in
-    ``rejected`` with line, reason and excerpt. The same file always gives the same ids.
+    hash of the content), ``group``, ``choices``, ``reference``, ``quality``, ``responses`` with ``scores``, ``split``.
+    No bad row is dropped silently: each is in ``rejected`` with line, reason and excerpt. The same file always gives
+    the same ids.
 
     Args:
         path: the file or folder.
@@ -189,7 +193,7 @@ class _Collector:
         if first != record.line and not self.options.keep_duplicates:
             raise BadRow("duplicate", f"the same prompt and answer stand in line {first}")
         row: Row = {"id": "", "prompt": prompt, "completion": completion}
-        _optional(row, value)
+        _optional(row, value, self.options.quality_column)
         if self._answers.setdefault(key, answer) != answer:
             self.conflicting.add(key)
         row["id"] = self._identity(value.get("id"), both)
@@ -262,8 +266,9 @@ class _Collector:
         )
 
 
-def _optional(row: Row, value: Mapping[str, Any]) -> None:
-    """Carry group, reference and choices over where they are given."""
+def _optional(row: Row, value: Mapping[str, Any], quality_column: str) -> None:
+    """Carry group, reference, choices, quality and scored responses over where they are given."""
+    _graded(row, value, quality_column)
     for name in ("group", "reference"):
         given = value.get(name)
         if given is None or given == "":
@@ -280,6 +285,32 @@ def _optional(row: Row, value: Mapping[str, Any]) -> None:
     if len(set(texts)) != len(texts):
         raise BadRow("wrong_type", "the same choice stands twice")
     row["choices"] = texts
+
+
+def _graded(row: Row, value: Mapping[str, Any], column: str) -> None:
+    """Quality, and responses with their scores."""
+    quality = value.get(column)
+    if quality is not None and quality != "":
+        row["quality"] = _number(quality, column)
+    responses, scores = value.get("responses"), value.get("scores")
+    if responses is None or scores is None:
+        return
+    if not isinstance(responses, list | tuple) or not isinstance(scores, list | tuple) or len(responses) != len(scores):
+        raise BadRow("wrong_type", "responses and scores must be lists of the same length")
+    if len(responses) < 2 or not all(isinstance(text, str) and text.strip() for text in responses):
+        raise BadRow("wrong_type", "responses must be at least two texts that are not empty")
+    row["responses"], row["scores"] = list(responses), [_number(one, "scores") for one in scores]
+
+
+def _number(given: object, column: str) -> float:
+    """A finite number; CSV holds it as text."""
+    try:
+        number = float("x" if isinstance(given, bool) else given)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise BadRow("wrong_type", f"{column} must be a finite number, not {str(given)[:40]!r}")
+    return number
 
 
 def _shown(value: object) -> str:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tutelage.errors import Interrupted
 from tutelage.functional.balance import EmaBalancer
 from tutelage.functional.divergence import DivergenceSettings
 from tutelage.jobs.tune_config import ModelConfig, TuneConfig
+from tutelage.jobs.tune_options import ObjectiveChoice, options_text, reweights_of
 from tutelage.models.adapter import LoraSettings, attach_lora
 from tutelage.models.loading import LoadedModel
 from tutelage.models.prompt import stop_token_ids
-from tutelage.objectives import ContextDistillation, Objective, SupervisedFineTuning
+from tutelage.objectives import ConstraintRanking, ContextDistillation, Objective, SupervisedFineTuning
 from tutelage.training.balance import Balance, EmaBalance, FixedBalance
 from tutelage.training.examples import examples
 from tutelage.training.methods import Method
@@ -56,12 +57,17 @@ def lora_settings(model: ModelConfig) -> LoraSettings:
     )
 
 
-def objectives_of(method: Method, distill: DistillSettings) -> dict[str, Objective]:
+def objectives_of(method: Method, distill: DistillSettings, choice: ObjectiveChoice = "auto") -> dict[str, Objective]:
     """The named parts of a method's loss; the supervised one comes first and anchors the balance."""
     parts: dict[str, Objective] = {}
     if method.supervised:
-        parts["sft"] = SupervisedFineTuning(chunk=distill.chunk)
+        ranking = choice == "ranking"
+        parts["sft"] = ConstraintRanking(chunk=distill.chunk) if ranking else SupervisedFineTuning(chunk=distill.chunk)
     if method.distilled:
+        named: dict[str, Literal["forward", "reverse", "jsd"]] = {
+            "forward-kl": "forward", "reverse-kl": "reverse", "jsd": "jsd",
+        }  # fmt: skip
+        distill = replace(distill, direction=named.get(choice, distill.direction))
         divergence = DivergenceSettings(
             support=distill.support if distill.top_k else "full",
             k=max(distill.top_k, 1),
@@ -96,14 +102,17 @@ def train_arm(
     Raises:
         Interrupted: the user asked to stop; the last step is checkpointed.
     """
+    is_main = method.name == config.method  # the arms beside it stay plain: they show what the options change
+    reweights = reweights_of(config) if is_main else {}
+    wants_teacher = method.distilled or any("reference" in one.sees for one in reweights.values())
     teacher = None
     if config.model.tune == "lora":
         model = attach_lora(base, lora_settings(config.model), seed=config.run.seed)
     else:
-        teacher = copy.deepcopy(base.model).eval().requires_grad_(False) if method.distilled else None
+        teacher = copy.deepcopy(base.model).eval().requires_grad_(False) if wants_teacher else None
         model = base
         model.model.requires_grad_(True)
-    parts = objectives_of(method, config.distill)
+    parts = objectives_of(method, config.distill, config.objective if is_main else "auto")
     made = examples(
         rows,
         base.tokenizer,
@@ -119,6 +128,9 @@ def train_arm(
         stop_ids=frozenset(stop_token_ids(base.model, base.tokenizer)),
         teacher=teacher,
         should_stop=reporting.should_stop,
+        reweights=reweights,
+        curriculum=config.curriculum.settings() if is_main else None,
+        averaging=config.average.settings() if is_main else None,
     )
     trainer = Trainer(
         model.model, base.tokenizer, task, config.train, balance_of(parts, config.balance), config.rollout
@@ -132,6 +144,7 @@ def train_arm(
     facts = {
         "steps": len(trainer.plan),
         "cost": vars(trainer.cost),
+        "options": options_text(config) if is_main else "",
         "context_truncated": made.context_truncated,
         "damaged_checkpoints": damaged,
         "trainable_parameters": sum(p.numel() for p in model.model.parameters() if p.requires_grad),

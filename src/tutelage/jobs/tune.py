@@ -28,6 +28,7 @@ from tutelage.jobs.refine import Parts, RefinedData, build_refiner, refine_rows
 from tutelage.jobs.run_folder import RunFolder
 from tutelage.jobs.tune_config import TuneConfig
 from tutelage.jobs.tune_data import Prepared, check_sources, prepare, read_rows
+from tutelage.jobs.tune_options import advice, options_text
 from tutelage.jobs.tune_report import write_report
 from tutelage.models.adapter import detach
 from tutelage.models.encoder import Encoder
@@ -255,7 +256,12 @@ class _Tuning:
                 )
             return trained
 
-        trained: TrainedArm = self._step(f"training {arm.name}: {arm.summary}", work)
+        options = options_text(self.config) if arm.name == self.config.method else ""
+        if options:
+            for text in advice(self.config):
+                self.console.print(f"  [yellow]{text}[/]")
+        doing = f"training {arm.name}: {arm.summary}{'; ' if options else ''}{options}"
+        trained: TrainedArm = self._step(doing, work)
         return trained
 
     def _save(self, arm: Method, trained: TrainedArm) -> dict[str, Any]:

@@ -6,6 +6,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tutelage.errors import ConfigError
+from tutelage.jobs.tune_options import (
+    AverageConfig,
+    CurriculumConfig,
+    ObjectiveChoice,
+    ReweightConfig,
+    check_options,
+)
 from tutelage.refine import RefineSettings
 from tutelage.training.methods import method
 from tutelage.training.settings import BalanceSettings, DistillSettings, RolloutSettings, TrainSettings
@@ -92,6 +99,13 @@ class TuneConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     data: DataConfig = field(default_factory=DataConfig)
     refine: RefineSettings = field(default_factory=RefineSettings)
+    objective: ObjectiveChoice = field(
+        default="auto",
+        metadata={"help": "the method's own; or ranking of given responses, or the divergence that is distilled"},
+    )
+    reweight: ReweightConfig = field(default_factory=ReweightConfig)
+    curriculum: CurriculumConfig = field(default_factory=CurriculumConfig)
+    average: AverageConfig = field(default_factory=AverageConfig)
     train: TrainSettings = field(default_factory=TrainSettings)
     rollout: RolloutSettings = field(default_factory=RolloutSettings)
     distill: DistillSettings = field(default_factory=DistillSettings)
@@ -104,6 +118,9 @@ class TuneConfig:
             method(name)
         if not 0 < self.data.test_fraction < 1:
             raise ConfigError("data.test_fraction must lie between 0 and 1", where="data.test_fraction")
+        if self.curriculum.order != "none":
+            self.curriculum.settings()
+        check_options(self, method(self.method))
 
     @property
     def arms(self) -> list[str]:

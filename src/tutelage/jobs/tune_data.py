@@ -70,11 +70,11 @@ def check_sources(data: DataConfig) -> None:
 
 def _prepare(folder: RunFolder, config: TuneConfig, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
     data = config.data
-    loaded, source_assets = _load(data, tokenizer)
+    loaded, source_assets = _load(config, tokenizer)
     rejected = list(loaded.rejected)
     rows = loaded.rows[: data.max_rows] if data.max_rows else loaded.rows
     if data.test is not None:
-        given = load_dataset_rows(data.test, _options(data), count_tokens=token_counter(tokenizer))
+        given = load_dataset_rows(data.test, _options(config), count_tokens=token_counter(tokenizer))
         rejected += given.rejected
         train, test, origin = list(rows), list(given.rows), "a file of its own"
     elif loaded.splits:
@@ -118,18 +118,26 @@ def _prepare(folder: RunFolder, config: TuneConfig, tokenizer: PreTrainedTokeniz
     }
 
 
-def _load(data: DataConfig, tokenizer: PreTrainedTokenizerBase) -> tuple[LoadReport, list[str]]:
+def _load(config: TuneConfig, tokenizer: PreTrainedTokenizerBase) -> tuple[LoadReport, list[str]]:
     """Rows of a file, or of an embedded task with the names of its assets."""
+    data = config.data
     if data.train not in tasks.names():
-        return load_dataset_rows(data.train, _options(data), count_tokens=token_counter(tokenizer)), []
+        return load_dataset_rows(data.train, _options(config), count_tokens=token_counter(tokenizer)), []
     used = [str(tasks.entry(data.train).meta["asset"])]
     assets.refuse_for_training(used)
     rows = domain_rows(data.train)
     return LoadReport(rows, [], "task", content_hash([row["id"] for row in rows])), used
 
 
-def _options(data: DataConfig) -> ReadOptions:
-    return ReadOptions(data.prompt_column, data.completion_column, data.system, max_tokens=data.max_tokens)
+def _options(config: TuneConfig) -> ReadOptions:
+    data = config.data
+    return ReadOptions(
+        data.prompt_column,
+        data.completion_column,
+        data.system,
+        max_tokens=data.max_tokens,
+        quality_column=config.curriculum.column,
+    )
 
 
 def read_rows(path: Path) -> list[Row]:

@@ -286,6 +286,8 @@ def _notes(base: LoadedModel, data: Mapping[str, Any], facts: Mapping[str, Mappi
         found = f"{data['overlap_exact']} training rows stood in the test split, {data['overlap_near']} nearly so"
         notes.append(Note(f"{found}; {data['overlap_removed']} were removed from training.", "note"))
     for arm, told in facts.items():
+        if told.get("options"):
+            notes.append(Note(f"{arm} was trained with {told['options']}; the arms beside it were not.", "note"))
         if told["context_truncated"]:
             notes.append(Note(f"{arm}: {told['context_truncated']} references were cut to fit the teacher's window."))
         notes += [Note(f"{arm}: {text}") for text in told["damaged_checkpoints"]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from transformers import PreTrainedTokenizerBase
 
@@ -56,8 +56,20 @@ def examples(
         if conditioned:
             teacher, cut = _teacher_prompt(row, tokenizer, window - reply_tokens)
             truncated += cut
-        found.append(Example(row["id"], prompt, completion, teacher))
+        made = Example(row["id"], prompt, completion, teacher, quality=row.get("quality"))
+        if "responses" in row:
+            made = replace(made, responses=_responses(row, tokenizer), scores=tuple(row["scores"]))
+        found.append(made)
     return ExampleReport(found, truncated)
+
+
+def _responses(row: Row, tokenizer: PreTrainedTokenizerBase) -> tuple[tuple[int, ...], ...]:
+    """The tokens of every response that a row has."""
+    found = []
+    for text in row["responses"]:
+        encoded = chat.encode(tokenizer, {**row, "completion": [{"role": "assistant", "content": text}]})
+        found.append(tuple(encoded.ids[encoded.labels_mask.index(True) :]))
+    return tuple(found)
 
 
 def _teacher_prompt(row: Row, tokenizer: PreTrainedTokenizerBase, room: int) -> tuple[tuple[int, ...], bool]:

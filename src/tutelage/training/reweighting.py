@@ -69,7 +69,10 @@ class MicroBatch:
 
 
 class Reweighting(ABC):
-    """Factors of the tokens of one part of the loss. ``sees`` says which sequences it can work on."""
+    """Factors of the tokens of one part of the loss.
+
+    ``sees`` says which sequences it can work on, and with "reference" that it asks for the model before tuning.
+    """
 
     name: ClassVar[str]
     sees: ClassVar[frozenset[Seen]] = frozenset({"completion"})
@@ -139,6 +142,7 @@ class ImportanceSFT(Reweighting):
 
     clip: float = 5.0
     name: ClassVar[str] = "iw-sft"
+    sees: ClassVar[frozenset[Seen]] = frozenset({"completion", "reference"})
 
     def __post_init__(self) -> None:
         if not self.clip >= 1:
