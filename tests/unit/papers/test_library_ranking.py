@@ -279,6 +279,31 @@ def test_a_search_ends_when_its_time_is_over_and_keeps_nobody_waiting(library, m
     assert all(connection.in_transaction is False for connection in library._readers._idle)
 
 
+def test_many_threads_search_while_one_imports(library):
+    problems = []
+
+    def searches(number):
+        try:
+            for round_ in range(15):
+                query = f"{WORDS[(number + round_) % 9]} model"
+                one = found(library, query, limit=20)
+                assert len(set(one)) == 20
+                library.similar("e1")
+        except BaseException as problem:
+            problems.append(problem)
+
+    threads = [threading.Thread(target=searches, args=(number,)) for number in range(5)]
+    for thread in threads:
+        thread.start()
+    for seed in range(20, 30):
+        library.add(records(8, seed))
+    for thread in threads:
+        thread.join(60)
+    assert problems == []
+    for query in QUERIES:
+        assert found(library, query) == [one for one, _ in plain(library, query)]
+
+
 def test_like_this_and_preparing_have_an_end_too(library):
     for work in (lambda: library.similar("e0", seconds=-1), lambda: library.prepare(seconds=-1)):
         with pytest.raises(TookTooLong):

@@ -73,7 +73,7 @@ class Library:
 
     def close(self) -> None:
         """Close the file; the object cannot be used any more."""
-        self._readers.close()
+        self._search.close()
         with self._lock:
             self._connection.close()
 
@@ -150,7 +150,8 @@ class Library:
             ConfigError: an unknown mode, or ``meaning`` without an encoder.
             TookTooLong: the seconds were over.
         """
-        return self._search.search(query, mode, self._wish(limit, offset, seconds, filters))
+        with sqlite_errors(self.path):
+            return self._search.search(query, mode, self._wish(limit, offset, seconds, filters))
 
     def similar(self, id: str, limit: int = 10, *, seconds: float | None = None) -> tuple[Hit, ...]:  # noqa: A002
         """Papers most like one: by meaning when it has a vector, else by the words of its title.
@@ -164,7 +165,8 @@ class Library:
             DataError: no paper has this id.
             TookTooLong: the seconds were over.
         """
-        return self._search.similar(self.get(id), self._wish(limit, 0, seconds))
+        with sqlite_errors(self.path):
+            return self._search.similar(self.get(id), self._wish(limit, 0, seconds))
 
     def prepare(self, *, seconds: float | None = None) -> None:
         """Read into memory what searches of a large library need: lists of frequent words, dates, vectors.
@@ -179,7 +181,8 @@ class Library:
         Raises:
             TookTooLong: the seconds were over; what was read is kept.
         """
-        self._search.prepare(Deadline(seconds))
+        with sqlite_errors(self.path):
+            self._search.prepare(Deadline(seconds))
 
     def index(self, progress: Callable[[int, int], None] | None = None) -> int:
         """Compute the vectors that are missing; resumes where an earlier call was interrupted.

@@ -129,6 +129,11 @@ class Searcher:
                 encoder = open_encoder(ENCODER, bulk=True)
             return self.vectors.fill(self._writer, encoder, progress)
 
+    def close(self) -> None:
+        """No more searches."""
+        self._readers.close()
+        self._stems.close()
+
     def prepare(self, deadline: Deadline) -> None:
         """See :meth:`tutelage.papers.library.Library.prepare`."""
         prepare(self._readers, self._memory, self._stems, deadline)

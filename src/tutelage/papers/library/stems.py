@@ -39,3 +39,8 @@ class Stems:
         for number, _, term in sorted(found):
             stems[number].append(term)
         return [tuple(one) for one in stems]
+
+    def close(self) -> None:
+        """Give the memory back; the object cannot be used any more."""
+        with self._lock:
+            self._connection.close()
