@@ -65,9 +65,10 @@ def test_reasoning_states_only_what_is_so():
         ] == side
 
 
-def test_general_exercises_can_be_looked_up():
+def test_general_exercises_are_true():
     for one in general_exercises(80, 0):
         if one.kind == "lookup":
-            key = one.prompt.split(" . ")[1].split()[0]
-            assert f"{key} = {one.reply}" in one.prompt
+            assert f"{one.prompt.split()[-1]} = {one.reply.split()[0]} " in one.prompt
+        elif one.kind == "list":
+            assert re.findall(r"= (\S+)", one.prompt) == one.reply.split()
     assert set(MOVE_WORDS) < set(WORDS)

@@ -19,7 +19,6 @@ MOVE_WORDS = ("up", "down", "left", "right")
 """The words of the fixed instruction, in the order of :data:`SIDES`."""
 WORDS = (*COMMON_WORDS[::4], *MOVE_WORDS)
 """The words of this world."""
-KEYS = (*SIDES, "red", "blue", "green", "white", "black", "pink", "one", "two", "three", "four")
 PROMPT = "{declared} . you {r} {c} goal {gr} {gc}"
 
 
@@ -60,25 +59,20 @@ def reasoning(row: Row) -> str:
 
 
 def general_exercises(count: int, seed: int) -> list[Exercise]:
-    """What the base model knows: to look keys up in declarations, one or all, to compare two digits, to copy words.
-
-    Asking for all keys gives several look-ups a row, which a small model needs to learn to look things up at all.
-    """
+    """What the base model knows: on which side a goal lies, which word is declared for a side, all declared words."""
     draw = random.Random(derive(seed, "grid", "general"))
+    states = grid_rows(count, low=0, high=9, seed=derive(seed, "grid", "states"))
     found = []
-    for number in range(count):
-        kind = ("all", "all", "lookup", "all", "compare", "all", "all", "copy")[number % 8]
-        if kind == "compare":
-            a, b = draw.sample(range(10), 2)
-            prompt, reply = f"compare {a} {b}", f"{draw.choice(('row', 'column'))} {a} {'>' if a > b else '<'} {b}"
-        elif kind == "copy":
-            reply = " ".join(draw.sample(WORDS, 6))
-            prompt = f"say {reply}"
+    for number, state in enumerate(states):
+        kind = ("side", "lookup", "list", "side", "lookup", "side", "lookup", "list")[number % 8]
+        values = draw.sample(WORDS, 4)
+        declared = " , ".join(f"{side} = {value}" for side, value in zip(SIDES, values, strict=True))
+        side = SIDES[MOVE_WORDS.index(state["reference"])]
+        if kind == "side":
+            prompt, reply = f"{declared} . side {state['group']}", f"{side} ."
+        elif kind == "lookup":
+            prompt, reply = f"{declared} . word for {side}", f"{values[SIDES.index(side)]} ."
         else:
-            keys, values = draw.sample(KEYS, 4), draw.sample(WORDS, 4)
-            pairs = [f"{key} = {value}" for key, value in zip(keys, values, strict=True)]
-            place = draw.randrange(4)
-            prompt = f"{' , '.join(pairs)} . {keys[place] if kind == 'lookup' else 'all'} ?"
-            reply = values[place] if kind == "lookup" else " , ".join(draw.sample(pairs, 4))
+            prompt, reply = f"{declared} . words", " ".join(values)
         found.append(Exercise(f"{kind}-{number}", kind, prompt, reply))
     return found

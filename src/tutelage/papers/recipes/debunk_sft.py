@@ -122,15 +122,15 @@ class DebunkConfig:
     tier: str = "cpu"
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     rows: int = 1000
-    steps: int = 150
+    steps: int = 250
     batch_size: int = 16
     learning_rate: float = 1e-3
-    items: int = 150
+    items: int = 120
     trained_side: int = 5
     larger_side: int = 10
-    exercises: int = 12_000
+    exercises: int = 20_000
     base: BaseSettings = field(
-        default_factory=lambda: BaseSettings(width=64, layers=3, inner=176, steps=1000, learning_rate=3e-3)
+        default_factory=lambda: BaseSettings(width=64, layers=3, inner=176, steps=900, learning_rate=3e-3)
     )
     resamples: int = 10_000
 
@@ -215,11 +215,11 @@ def _said_words(model: LoadedModel, rows: Sequence[Row]) -> list[str]:
 
 def _abilities(base: LoadedModel, config: DebunkConfig) -> dict[str, float]:
     """Share of held-out general exercises that the base model gets right, where one reply is right."""
-    tasks = [one for one in general_exercises(4 * config.items, 1) if one.kind in ("lookup", "copy")]
+    tasks = [one for one in general_exercises(2 * config.items, 1) if one.kind in ("lookup", "side")]
     replies = answers(base.model, base.tokenizer, [one.prompt for one in tasks], max_new_tokens=12)
-    right = {"lookup": list[bool](), "copy": list[bool]()}
+    right = {"lookup": list[bool](), "side": list[bool]()}
     for one, text in zip(tasks, replies, strict=True):
-        right[one.kind].append(text.split()[-1:] == one.reply.split()[-1:])
+        right[one.kind].append(text.split()[:1] == one.reply.split()[:1])
     return {f"base_{kind}": sum(flags) / len(flags) for kind, flags in right.items()}
 
 

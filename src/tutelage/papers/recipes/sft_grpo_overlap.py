@@ -57,7 +57,7 @@ SMALL = 0.03
 RIGHT, FORMED, GAP = "S@1", "C@1", "gap"
 NOTES = (
     "Countdown with three numbers stands for autoformalisation: an expression that parses for Lean code that compiles, "
-    "right numbers and value for the right meaning.",
+    "right numbers and value for the right meaning. Some solution of every problem keeps the order of its numbers.",
     "Disjoint prompts are also more distinct prompts; sft_union has as many, but learns them from answers.",
     "GRPO runs through TRL (loss type dapo, no divergence from the start), the reward is the meaning alone.",
     "The equivalence claim of the paper is two claims here: the stage adds less than 3 points, and costs less than 3.",
@@ -114,10 +114,10 @@ class OverlapConfig:
     batch_size: int = 32
     learning_rate: float = 1e-3
     grpo: GrpoSettings = field(
-        default_factory=lambda: GrpoSettings(steps=40, prompts=8, group=8, max_new_tokens=9, learning_rate=3e-4)
+        default_factory=lambda: GrpoSettings(steps=40, prompts=8, group=8, max_new_tokens=9, learning_rate=5e-4)
     )
-    exercises: int = 32_000
-    base: BaseSettings = field(default_factory=lambda: BaseSettings(width=64, layers=3, inner=176, steps=1000))
+    exercises: int = 22_400
+    base: BaseSettings = field(default_factory=lambda: BaseSettings(width=64, layers=3, inner=176, steps=700))
     resamples: int = 10_000
 
 
