@@ -130,7 +130,9 @@ def smoke(seeds: int) -> FormalityConfig:
     return replace(cpu(seeds), tier="smoke", base=tiny, rows=12, steps=2, batch_size=2, tested=4, resamples=200)
 
 
-PLAN = Plan(tiers={"smoke": smoke, "cpu": cpu}, arms=ARMS, controls=CONTROLS, seconds={"smoke": 12, "cpu": 200})
+PLAN = Plan(
+    tiers={"smoke": smoke, "cpu": cpu}, arms=ARMS, controls=CONTROLS, seconds={"smoke": 12, "cpu": 200}, seeds=10
+)
 
 
 def rows_of(arm: str, known: Sequence[Message], count: int, seed: int) -> list[tuple[str, str, str]]:
