@@ -43,7 +43,7 @@ class SmallBert:
             config = read_json(folder / "config.json")
             self.heads, self.layers = int(config["num_attention_heads"]), int(config["num_hidden_layers"])
             self.epsilon = float(config["layer_norm_eps"])
-            self.weights: Mapping[str, Any] = load_file(folder / "model.safetensors")
+            self.weights = _turned(load_file(folder / "model.safetensors"))
             self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
             known = config["model_type"] == "bert" and config["hidden_act"] == "gelu"
             known = known and f"encoder.layer.{self.layers - 1}.output.dense.weight" in self.weights
@@ -92,7 +92,7 @@ class SmallBert:
         return seen
 
     def _dense(self, states: FloatArray, name: str) -> FloatArray:
-        product: FloatArray = states @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
+        product: FloatArray = states @ self.weights[f"{name}.weight"] + self.weights[f"{name}.bias"]
         return product
 
     def _norm(self, states: FloatArray, name: str) -> FloatArray:
@@ -100,6 +100,14 @@ class SmallBert:
         states /= np.sqrt((states**2).mean(axis=-1, keepdims=True) + self.epsilon)
         scaled: FloatArray = states * self.weights[f"{name}.weight"] + self.weights[f"{name}.bias"]
         return scaled
+
+
+def _turned(weights: Mapping[str, Any]) -> dict[str, Any]:
+    """Matrices of the layers as [in, out], which multiplies a few tokens in about half the time."""
+    return {
+        name: np.ascontiguousarray(weight.T) if name.startswith("encoder.layer.") else weight
+        for name, weight in weights.items()
+    }
 
 
 class BulkEncoder:
