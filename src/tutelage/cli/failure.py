@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import traceback
 
@@ -11,6 +12,8 @@ from rich.markup import escape
 from tutelage.errors import TutelageError
 
 __all__ = ["show"]
+
+_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # of standard output: files have errors of their own
 
 
 def show(error: BaseException) -> int:
@@ -29,6 +32,9 @@ def show(error: BaseException) -> int:
         if error.hint:
             console.print(f"      [dim]->[/] {escape(error.hint)}")
         return error.exit_code
+    if isinstance(error, OSError) and error.errno in _OUTPUT:
+        console.print(f"[bold red]error[/] cannot write what was asked for: {escape(str(error.strerror).lower())}")
+        return 2
     if os.environ.get("TUTELAGE_DEBUG"):
         traceback.print_exception(error)
     console.print(f"[bold red]unexpected error[/] {type(error).__name__}: {escape(str(error))}")

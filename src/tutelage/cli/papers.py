@@ -50,8 +50,15 @@ def list_papers(
     if json:
         _print(rows)
         return
+    if not rows:
+        Console().print("no paper fits")
+        return
     show_table(Console(), rows)
-    Console().print(f"{len(rows)} papers; `tutelage papers show SLUG` says more", style="dim", highlight=False)
+    Console().print(
+        f"{len(rows)} paper{'' if len(rows) == 1 else 's'}; `tutelage papers show SLUG` says more",
+        style="dim",
+        highlight=False,
+    )
 
 
 @app.command("show")
@@ -213,8 +220,10 @@ def digest(
         _print(told)
     elif not made.items or (to is None and smtp is None):
         typer.echo(as_text(made), nl=False)
-        if to is not None or smtp is not None:
-            typer.echo("no mail was made")
+        if not made.items:
+            typer.echo("no paper fits; an earlier --since or other words may find some")
+            if to is not None or smtp is not None:
+                typer.echo("no mail was made")
     else:
         parts = [f"written to {to}"] if to is not None else []
         parts += [f"sent to {', '.join(mail_to or [])}"] if smtp is not None else []

@@ -73,17 +73,21 @@ def run(
 
 def _recipe_of(slug: str) -> Recipe | ToolRecipe:
     """The recipe or tool of a paper; of a paper that has none, that is what the error says."""
-    from tutelage.errors import RegistryError
+    from tutelage.errors import RegistryError, nearest
     from tutelage.papers import catalogue
     from tutelage.papers.recipes import load_recipe, load_recipes, load_tool_recipes
 
     try:
         return load_recipe(slug)
     except RegistryError:
-        if slug not in {one.slug for one in catalogue.entries()}:
-            raise
+        papers = {one.slug for one in catalogue.entries()}
         known = sorted({*load_recipes().names(), *load_tool_recipes().names()})
-        raise RegistryError("this paper has no recipe yet", where=slug, hint=f"there are: {', '.join(known)}") from None
+        hint = f"there are: {', '.join(known)}"
+        if slug in papers:
+            raise RegistryError("this paper has no recipe yet", where=slug, hint=hint) from None
+        close = nearest(slug, sorted({*papers, *known}))
+        hint = f"did you mean {close!r}?" if close else hint
+        raise RegistryError(f"there is no paper {slug[:80]!r}", hint=hint) from None
 
 
 def _use(tool: ToolRecipe, files: list[Path], as_json: bool) -> None:
@@ -94,10 +98,10 @@ def _use(tool: ToolRecipe, files: list[Path], as_json: bool) -> None:
 
 
 def _show_plan(chosen: Recipe, tier: str, config: Any, as_json: bool) -> None:
+    from tutelage.cli.papers_runs_text import show_plan
     from tutelage.papers.claim import rule_hash, rule_records
 
     seconds = next(value for name, value in chosen.plan.seconds.items() if name == tier)
-    unit = "seconds on a GPU" if tier == "gpu" else "CPU-seconds"
     plan = {
         "slug": chosen.slug,
         "tier": tier,
@@ -111,54 +115,46 @@ def _show_plan(chosen: Recipe, tier: str, config: Any, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(plan, indent=2))
         return
-    typer.echo(f"{chosen.paper.title}\n{tier}: about {seconds:,.0f} {unit}, seeds {', '.join(map(str, config.seeds))}")
-    for claim in chosen.claims:
-        typer.echo(f"\n{claim.id}: {claim.statement}")
-        for part in claim.parts:
-            typer.echo(f"   {part.name}: {part.direction} than {_line(part.margin)}, resampling {part.resampled}")
-    typer.echo("")
-    for arm, text in chosen.plan.arms.items():
-        typer.echo(f"{arm}{' (control)' if arm in chosen.plan.controls else ''}: {text}")
-    typer.echo(f"\nrule {plan['rule_hash']}")
-
-
-def _line(margin: float | None) -> str:
-    return "0" if margin is None else f"a harm of {margin:g}"
+    show_plan(Console(), chosen, plan)
 
 
 def _run(chosen: Recipe, config: Any, place: Path, threads: int, evidence: Path | None, as_json: bool) -> None:
+    from tutelage.cli.papers_runs_text import show_run
     from tutelage.models.loading import set_threads
     from tutelage.papers.evidence import write_evidence
 
     if config.tier != "gpu":  # what the CPU's tiers measure is the same on every machine
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     set_threads(threads)
-    found = chosen.run(config, place)
+    try:
+        found = chosen.run(config, place)
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted; the same command with --resume goes on from what is in {place}", err=True)
+        raise
     if evidence is not None:
         write_evidence(evidence, found)
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
-    console = Console()
-    for claim in found["claims"]:
-        console.print(f"[bold]{claim['id']}[/] {claim['verdict']}: {claim['statement']}", highlight=False)
-    if found["tier"] == "smoke":
-        console.print("a smoke run shows that everything works; its verdicts mean nothing")
-    console.print(f"evidence: {evidence or place / 'evidence.json'}", highlight=False)
+    show_run(Console(), found, evidence or place / "evidence.json")
 
 
 def board(
-    evidence: Annotated[Path, typer.Option(help="Folder with the evidence files.")] = Path("evidence"),
+    evidence: Annotated[
+        Path | None, typer.Option(help="Folder with the evidence files; ./evidence, or that of this installation.")
+    ] = None,
     write: Annotated[Path | None, typer.Option(help="Page to put the table in, e.g. docs/papers.md.")] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Exit 1 if the page (docs/papers.md, or --write) is stale; write nothing.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show claim, measurement and verdict of every paper, from the evidence files alone."""
+    """Show claim, measurement and verdict of every paper, from the evidence files alone; as Markdown into a pipe."""
+    from tutelage.cli.papers_runs_text import show_board
     from tutelage.papers import board as papers_board
 
-    rows = papers_board.board(evidence)
+    folder = evidence or _evidence_folder()
+    rows = papers_board.board(folder) if evidence is not None or folder.is_dir() else ()
     page = write or Path("docs/papers.md")
     if check:
         stale = papers_board.is_stale(rows, page)
@@ -171,21 +167,34 @@ def board(
         typer.echo(f"{page}: {'written' if papers_board.write_board(rows, page) else 'nothing to change'}")
     elif as_json:
         typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
+    elif (console := Console()).is_terminal:
+        show_board(console, rows)
     else:
         typer.echo(papers_board.render_markdown(rows), nl=False)
 
 
+def _evidence_folder() -> Path:
+    """Where evidence is looked for when no folder is named."""
+    from tutelage.papers.catalogue import evidence_folder
+
+    here = Path("evidence")
+    return here if here.is_dir() else evidence_folder()
+
+
 def validate(
-    files: Annotated[list[Path] | None, typer.Argument(help="Evidence files; those in evidence/ by default.")] = None,
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Evidence files; those that `board` shows by default.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check evidence files: form, hash of the rule, and that every verdict follows from its interval."""
     from tutelage.errors import DataError
     from tutelage.papers.evidence import evidence_files, read_evidence
 
-    chosen = files or evidence_files("evidence")
+    folder = _evidence_folder()
+    chosen = files or (evidence_files(folder) if folder.is_dir() else ())
     if not chosen:
-        raise DataError("there is no evidence here", where="evidence", hint="name the files to check")
+        raise DataError("there is no evidence here", where=str(folder), hint="name the files to check")
     found: dict[str, str | None] = {}
     for path in chosen:
         try:
