@@ -218,7 +218,8 @@ def main() -> None:
     asked = parser.parse_args()
     told: dict[str, Any] = {"bench": "page_speed", "papers": asked.papers, "rounds": asked.rounds}
     told |= {"cores": os.cpu_count(), "python": platform.python_version(), "numpy": np.__version__}
-    told |= {"sqlite": sqlite3.sqlite_version, "load before": round(os.getloadavg()[0], 1)}
+    told |= {"threads": os.environ.get("OMP_NUM_THREADS", "as many as cores"), "sqlite": sqlite3.sqlite_version}
+    told |= {"load before": round(os.getloadavg()[0], 1)}
     told |= {"seconds to prepare": {}, "milliseconds": {}}
     with tempfile.TemporaryDirectory() as place:
         for way, prepared, times in ways(asked.library or Path(place) / "papers.sqlite", asked.papers, asked.rounds):
