@@ -50,7 +50,7 @@ PAPER = Paper(
 MIXES = {"none": 0.0, "pmu": 0.4, "fmu": 1.0}
 """Share of the batch that is blended. The released code asks for a tenth, and gets about 41 % (see MixupSettings)."""
 TEACHERS = {"plain": "none", "mixup": "fmu"}
-OBJECTIVES = {
+OBJECTIVES: dict[str, LogitDistillation | StandardisedDistillation] = {
     "t4": LogitDistillation(temperature=4.0, weight=0.9),
     "std": StandardisedDistillation(gamma=0.1, alpha=0.9),
 }
