@@ -33,7 +33,7 @@ HELD_OUT = ("end", "slashes", "stars", "reversed")
 TRAINED = tuple(name for names in SLOTS.values() for name in names if name not in HELD_OUT)
 MARKS = {"commas": ",", "dashes": "-", "slashes": "/"}
 FENCES = {"brackets": ("[", "]"), "quotes": ('"', '"'), "stars": ("*", "*")}
-OPENINGS, CLOSINGS = ("sure", "well", "look"), ("done", "over", "enough")
+OPENINGS, CLOSINGS = ("sure", "fine", "look"), ("done", "over", "enough")
 TEXTS = {
     "start": "start with {}", "count": "first the number", "end": "end with {}", "shout": "end with a shout",
     "commas": "use commas", "dashes": "use dashes", "slashes": "use slashes", "brackets": "in brackets",

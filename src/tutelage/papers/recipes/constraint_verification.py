@@ -101,7 +101,7 @@ class ActConfig:
     tier: str = "cpu"
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     base: BaseSettings = field(
-        default_factory=lambda: BaseSettings(width=96, layers=3, inner=256, steps=900, batch_size=32)
+        default_factory=lambda: BaseSettings(width=96, layers=3, inner=256, steps=600, batch_size=32)
     )
     prompts: int = 128
     responses: int = 6
@@ -129,9 +129,7 @@ def smoke(seeds: int) -> ActConfig:
     )  # fmt: skip
 
 
-PLAN = Plan(
-    tiers={"smoke": smoke, "cpu": cpu}, arms=ARMS, controls=CONTROLS, seconds={"smoke": 12, "cpu": 260}, seeds=10
-)
+PLAN = Plan(tiers={"smoke": smoke, "cpu": cpu}, arms=ARMS, controls=CONTROLS, seconds={"smoke": 12, "cpu": 160})
 
 
 def checks_of(request: Request) -> list[Constraint]:
@@ -150,7 +148,7 @@ def _library_check(rule: Rule) -> Any:
     return _sorted if rule.name == "sorted" else get("regex", pattern=patterns[rule.name])
 
 
-_FRAME = frozenset(("sure", "well", "look", "3"))
+_FRAME = frozenset(("sure", "fine", "look", "3"))
 
 
 def _content(text: str) -> list[str]:
