@@ -34,6 +34,17 @@ TOOLS: Mapping[str, tuple[Tool, ...]] = {
         Tool("tutelage.jobs.refine:refine_dataset", "the refinement of the data", "tutelage refine"),
         Tool("tutelage.jobs.tune:tune", "both stages, and what was gained and lost", "tutelage tune", whole=True),
     ),
+    "constraint-verification": (
+        Tool("tutelage.verify:csr", "constraints of three arities and the rate at which answers meet them"),
+        Tool("tutelage.refine:preferences_from", "sampled answers ranked by the constraints they meet"),
+        Tool("tutelage.objectives:ConstraintRanking", "the ranking of several scored responses in training", whole=True),
+    ),
+    "graded-formality": (
+        Tool("tutelage.measure.graded:audit_labels", "labels rated anew on an absolute scale"),
+        Tool("tutelage.refine.triples:directed_rows", "texts on three levels as rows to train on", whole=True),
+        Tool("tutelage.measure.graded:direction_report", "outputs against the level that was asked for"),
+        Tool("tutelage.verify.formality:RuleFormality", "a rubric of English formality by rules"),
+    ),
     "muscle": (
         Tool("tutelage.stats:flip_report", "the measures of flips; not the training of an adapter", "tutelage compare"),
     ),
