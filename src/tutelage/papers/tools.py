@@ -37,7 +37,7 @@ TOOLS: Mapping[str, tuple[Tool, ...]] = {
     "constraint-verification": (
         Tool("tutelage.verify:csr", "constraints of three arities and the rate at which answers meet them"),
         Tool("tutelage.refine:preferences_from", "sampled answers ranked by the constraints they meet"),
-        Tool("tutelage.objectives:ConstraintRanking", "the ranking of several scored responses in training", whole=True),
+        Tool("tutelage.objectives:ConstraintRanking", "ranking several scored responses in training", whole=True),
     ),
     "graded-formality": (
         Tool("tutelage.measure.graded:audit_labels", "labels rated anew on an absolute scale"),
