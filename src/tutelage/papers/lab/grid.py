@@ -17,9 +17,10 @@ __all__ = ["MOVE_WORDS", "SIDES", "WORDS", "general_exercises", "grid_rows", "re
 SIDES = ("north", "south", "west", "east")
 MOVE_WORDS = ("up", "down", "left", "right")
 """The words of the fixed instruction, in the order of :data:`SIDES`."""
-WORDS = (*COMMON_WORDS[::4], *MOVE_WORDS)
-"""The words of this world."""
+WORDS = (*COMMON_WORDS[::12], *MOVE_WORDS)
+"""The words of this world: few, so that a small model learns in minutes to look them up."""
 PROMPT = "{declared} . you {r} {c} goal {gr} {gc}"
+"""The words stand in the order of :data:`SIDES`."""
 
 
 def grid_rows(count: int, *, low: int, high: int, seed: int, reach: int = 0) -> list[Row]:
@@ -28,7 +29,7 @@ def grid_rows(count: int, *, low: int, high: int, seed: int, reach: int = 0) -> 
     ``reference`` is the right word, ``group`` the state.
     """
     draw, rows = random.Random(derive(seed, "grid")), list[Row]()
-    declared = " , ".join(f"{side} = {word}" for side, word in zip(SIDES, MOVE_WORDS, strict=True))
+    declared = " ".join(MOVE_WORDS)
     while len(rows) < count:
         r, c, other = (draw.randint(low, high) for _ in range(3))
         vertical = draw.random() < 0.5
@@ -50,12 +51,12 @@ def grid_rows(count: int, *, low: int, high: int, seed: int, reach: int = 0) -> 
 
 
 def reasoning(row: Row) -> str:
-    """The steps that lead to the answer: which coordinate differs, which is larger, which side, which word."""
+    """The steps that lead to the answer: which coordinate differs, which is larger, which side."""
     r, c, gr, gc = (int(part) for part in row["group"].split() if part.isdigit())
     side = SIDES[MOVE_WORDS.index(row["reference"])]
     mine, other = (r, gr) if r != gr else (c, gc)
     axis = "row" if r != gr else "column"
-    return f"{axis} {mine} {'>' if mine > other else '<'} {other} so {side} , {side} = {row['reference']}"
+    return f"{axis} {mine} {'>' if mine > other else '<'} {other} so {side}"
 
 
 def general_exercises(count: int, seed: int) -> list[Exercise]:
@@ -64,9 +65,9 @@ def general_exercises(count: int, seed: int) -> list[Exercise]:
     states = grid_rows(count, low=0, high=9, seed=derive(seed, "grid", "states"))
     found = []
     for number, state in enumerate(states):
-        kind = ("side", "lookup", "list", "side", "lookup", "side", "lookup", "list")[number % 8]
+        kind = ("side", "lookup", "list", "list")[number % 4]
         values = draw.sample(WORDS, 4)
-        declared = " , ".join(f"{side} = {value}" for side, value in zip(SIDES, values, strict=True))
+        declared = " ".join(values)
         side = SIDES[MOVE_WORDS.index(state["reference"])]
         if kind == "side":
             prompt, reply = f"{declared} . side {state['group']}", f"{side} ."
