@@ -139,7 +139,7 @@ class MeetConfig:
     """Defaults: the CPU tier. ``alone_rates`` are for stage 1, ``model_rate`` for the model, by kind of arm."""
 
     tier: str = "cpu"
-    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    seeds: tuple[int, ...] = tuple(range(10))
     base: BaseSettings = field(default_factory=BaseSettings)
     pairs: int = 600
     held_out: int = 48
@@ -166,7 +166,9 @@ def smoke(seeds: int) -> MeetConfig:
     )  # fmt: skip
 
 
-PLAN = Plan(tiers={"smoke": smoke, "cpu": cpu}, arms=DESCRIBED, controls=CONTROLS, seconds={"smoke": 8, "cpu": 300})
+PLAN = Plan(
+    tiers={"smoke": smoke, "cpu": cpu}, arms=DESCRIBED, controls=CONTROLS, seconds={"smoke": 10, "cpu": 300}, seeds=10
+)
 
 
 def brief(exercise: Exercise) -> str:

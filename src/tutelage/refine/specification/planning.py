@@ -64,7 +64,10 @@ class Decomposer(Protocol):
 class Planner(Protocol):
     """A subdomain in, ideas for documents out."""
 
-    doc_types: Sequence[str]
+    @property
+    def doc_types(self) -> Sequence[str]:
+        """The kinds of document, each a cell of every subdomain."""
+        ...
 
     def __call__(self, spec: ModelSpec, subdomain: Subdomain) -> list[DocumentIdea]:
         """Ideas for each kind of document; a kind may come out empty, which is reported."""
