@@ -41,8 +41,14 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "ends-with": {"phrase": "a."},
     "sections": {"marker": "Section"},
     "number-within": {"absolute": 1.0},
+    "characters": {"most": 3},
+    "json-schema": {"schema": {"type": "object"}},
+    "label-path": {"parents": {"a": None, "1": "a"}},
+    "language": {"code": "en"},
+    "regex": {"pattern": "a"},
     **{name: {"most": 3} for name in ("words", "sentences", "lines", "paragraphs", "bullets", "capital-words")},
 }
+REFERENCES = {"countdown": "1 1 = 2"}
 
 
 def patterns() -> dict[str, re.Pattern[str]]:
@@ -90,7 +96,7 @@ def slow(act: Callable[[str], object], pieces: list[str], variants: int) -> list
 
 def judged(name: str) -> Callable[[str], object]:
     judge = verify.get(name, **PARAMETERS.get(name, {}))
-    return lambda text: judge([{"role": "user", "content": text}], text, "a 1")
+    return lambda text: judge([{"role": "user", "content": text}], text, REFERENCES.get(name, "a 1"))
 
 
 def exhausted(pattern: re.Pattern[str]) -> Callable[[str], object]:

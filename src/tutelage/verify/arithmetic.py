@@ -11,6 +11,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
@@ -35,7 +36,7 @@ LONGEST = 200
 """Characters; longer texts are no answers to a game of few numbers, and a parser's depth costs time."""
 _PLAIN = re.compile(r"[0-9+\-*/() ]+")
 _SIGNS = str.maketrans({"×": "*", "·": "*", "÷": "/", "−": "-", "–": "-", "[": "(", "]": ")"})
-_REFERENCE = re.compile(r"\s*(\d+(?: \d+)*)\s*=\s*(-?\d+(?:/\d+)?)\s*")
+_TARGET = re.compile(r"-?[0-9]+(?:/[0-9]+)?")
 _FORMULA = re.compile(r'"formula"\s*:\s*"([^"\n]*)"')
 _OPERATORS: dict[type[ast.operator], Callable[[Fraction, Fraction], Fraction]] = {
     ast.Add: lambda a, b: a + b,
@@ -189,7 +190,9 @@ def card_outcome(text: str, numbers: Sequence[int], target: Fraction | int = 24)
 
 
 def _read_reference(reference: str | None) -> tuple[list[int], Fraction]:
-    match = _REFERENCE.fullmatch(reference or "")
-    if match is None:
-        raise DataError(f"{reference!r} does not say numbers and target", hint='write it as "8 3 = 24"')
-    return [int(number) for number in match.group(1).split()], Fraction(match.group(2))
+    numbers, _, target = (reference or "").partition("=")
+    given, value = numbers.split(), target.strip()
+    if given and all(one.isascii() and one.isdigit() for one in given) and _TARGET.fullmatch(value):
+        with suppress(ValueError, ZeroDivisionError):  # thousands of digits, or a target over 0
+            return [int(one) for one in given], Fraction(value)
+    raise DataError(f"{(reference or '')[:60]!r} does not say numbers and target", hint='write it as "8 3 = 24"')
