@@ -71,6 +71,7 @@ FUNCTIONS = {  # of two vectors and their clusters
     "flip_report, judged": lambda a, b, c: stats.flip_report(scores(a, c), scores(b, c), right_from=0.3),
     "flip_report, strangers": lambda a, b, c: stats.flip_report(scores(a), scores(b, prefix="other")),
     "holm": lambda a, b, c: stats.holm(a),
+    "jonckheere": lambda a, b, c: stats.jonckheere([a, b]),
     "kendall_tau": lambda a, b, c: stats.kendall_tau(a, b),
     "kendall_tau over items": lambda a, b, c: stats.kendall_tau(np.column_stack([a, b]), np.column_stack([b, a])),
     "krippendorff_alpha": lambda a, b, c: stats.krippendorff_alpha([a, b], cluster=c),
@@ -88,6 +89,7 @@ FUNCTIONS = {  # of two vectors and their clusters
     "paired_bootstrap": lambda a, b, c: stats.paired_bootstrap(a, b, cluster=c, resamples=200),
     "paired_bootstrap, strata": lambda a, b, c: stats.paired_bootstrap(a, b, strata=["s", *"t" * (len(a) - 1)]),
     "pairs_needed": lambda a, b, c: stats.pairs_needed(abs(sum(a)) / 9, deviation=abs(sum(b))),
+    "pass_at_k": lambda a, b, c: stats.pass_at_k([5] * len(a), a, 2),
     "ppi_mean": lambda a, b, c: stats.ppi_mean(a, b, a),
     "proportion_interval": lambda a, b, c: [
         stats.proportion_interval(np.round(sum(a)), len(a), method=m) for m in ("wilson", "clopper-pearson", "jeffreys")
@@ -168,7 +170,7 @@ def test_unmatched_items_are_an_error(function):
         FUNCTIONS[function]([1.0, 0.0], [0.0, 1.0], None)
 
 
-NO_ITEMS = {"adjust", "benjamini_hochberg", "holm"} | {
+NO_ITEMS = {"adjust", "benjamini_hochberg", "holm", "pass_at_k"} | {
     n for n in FUNCTIONS if n.startswith(("m", "pairs", "unp", "sim"))
 }
 
