@@ -12,10 +12,12 @@ import random
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from tutelage.data import chat
 from tutelage.models import LoadedModel
@@ -29,9 +31,10 @@ from tutelage.papers.lab.instructions import Exercise, mixture
 from tutelage.papers.lab.verdicts import finished
 from tutelage.seeds import derive
 from tutelage.training.control_tuning import ControlledExample, train_controls, train_joint
-from tutelage.types import Sampling, TokenSequence
+from tutelage.training.study import Split, kd_study
+from tutelage.types import Sampling, Scores, TokenSequence
 
-__all__ = ["ARMS", "CLAIMS", "PAPER", "PLAN", "MeetConfig", "brief", "is_brief", "run"]
+__all__ = ["ARMS", "CLAIMS", "PAPER", "PLAN", "MeetConfig", "brief", "exercises", "is_brief", "run", "trained"]
 
 PAPER = Paper(
     title="Parameter-Efficient Tuning Helps Language Model Alignment",
@@ -41,6 +44,7 @@ PAPER = Paper(
     summary="Train control tokens alone by parameter-efficient tuning first, then the language model with them.",
 )
 BRIEF, LONG = "brief", "long"
+RATES = ("prompt_rate", "lora_rate", "model_rate", "joint_rate")
 LEAD_INS = {"sum": "Sum:", "sort": "Sorted:", "copy": "Copy:", "pick": "It is"}
 TEXTS = {BRIEF: "Answer briefly.", LONG: "Answer in full."}
 
@@ -83,7 +87,10 @@ NOTES = (
     "by the lead-in, over both controls.",
     "Brief replies are what the base model never gives, so the control 'long' is right from the start and accuracy "
     "begins at one half.",
-    "Learning rates were chosen for each kind of arm on seeds 100 and 101 by separation; see the configuration.",
+    "Every arm tries its rates times 0.3, 1 and 3 on two selection seeds and keeps the scale that separates best on "
+    "exercises of their own; training, choice and test share no prompt.",
+    "The rates that are scaled, and 30 steps, come from pilots on seeds 100 and 101 that were uneven between the arms: "
+    "two to four settings for most, one or two for stage_1_only, none for special_token_twice.",
     "prompt_joint tells the order of training from the size of the control: it differs from meet_prompt in that alone.",
     "The paper's stages were not found in code; its data (HH, TL;DR) and model sizes were not run.",
 )
@@ -136,13 +143,20 @@ CLAIMS = (
 
 @dataclass(frozen=True)
 class MeetConfig:
-    """Defaults: the CPU tier. ``alone_rates`` are for stage 1, ``model_rate`` for the model, by kind of arm."""
+    """Defaults: the CPU tier.
+
+    Stage 1 has ``prompt_rate`` or ``lora_rate``, the model ``model_rate`` after it and ``joint_rate`` without it, a
+    control trained with the model ``control_rate`` times the model's. ``scales`` multiplies all rates of an arm.
+    """
 
     tier: str = "cpu"
     seeds: tuple[int, ...] = tuple(range(10))
     base: BaseSettings = field(default_factory=BaseSettings)
     pairs: int = 600
     held_out: int = 48
+    chosen_on: int = 24
+    scales: tuple[float, ...] = (0.3, 1.0, 3.0)
+    selection_seeds: tuple[int, ...] = (100, 101)
     steps: int = 30
     batch_size: int = 8
     prompt_rate: float = 3e-2
@@ -162,12 +176,13 @@ def smoke(seeds: int) -> MeetConfig:
     """Everything once, in seconds, on a model that has learnt nothing: no verdict."""
     tiny = BaseSettings(width=32, layers=1, heads=2, inner=64, steps=3, batch_size=8)
     return MeetConfig(
-        "smoke", tuple(range(seeds)), tiny, pairs=8, held_out=4, steps=2, batch_size=2, resamples=200
+        "smoke", tuple(range(seeds)), tiny, pairs=8, held_out=4, chosen_on=2, scales=(1.0, 3.0), selection_seeds=(100,),
+        steps=2, batch_size=2, resamples=200,
     )  # fmt: skip
 
 
 PLAN = Plan(
-    tiers={"smoke": smoke, "cpu": cpu}, arms=DESCRIBED, controls=CONTROLS, seconds={"smoke": 10, "cpu": 300}, seeds=10
+    tiers={"smoke": smoke, "cpu": cpu}, arms=DESCRIBED, controls=CONTROLS, seconds={"smoke": 10, "cpu": 480}, seeds=10
 )
 
 
@@ -187,34 +202,71 @@ def is_brief(text: str) -> bool:
     return not text.strip().startswith(tuple(LEAD_INS.values()))
 
 
-def exercises(count: int, seed: int) -> list[Exercise]:
-    """``count`` exercises that can be answered both ways, in the order of the mixture."""
-    found = [one for one in mixture(6 * count + 50, seed) if one.kind in LEAD_INS and brief(one)]
-    return found[:count]
+def exercises(config: MeetConfig) -> dict[str, list[Exercise]]:
+    """Exercises that can be answered both ways, for training, choice and test; no prompt stands twice."""
+    shown: set[str] = set()
+    found: dict[str, list[Exercise]] = {}
+    for name, count, seed in (
+        ("test", config.held_out, 98),
+        ("validation", config.chosen_on, 96),
+        ("train", config.pairs, 97),
+    ):
+        fresh = {one.prompt: one for one in mixture(8 * count + 50, seed) if one.kind in LEAD_INS and brief(one)}
+        found[name] = [one for prompt, one in fresh.items() if prompt not in shown][:count]
+        shown |= {one.prompt for one in found[name]}
+    return found
 
 
 @recipe("meet", PAPER, CLAIMS, PLAN)
 def run(config: MeetConfig, folder: Path) -> dict[str, Any]:
-    """Train every arm under every seed, measure, judge; returns the evidence. Finished parts are not repeated."""
+    """Choose every arm's scale, train it under every seed, judge; returns the evidence."""
     place = RecipeFolder(folder, "meet", PAPER, CLAIMS, asdict(config))
     base = base_model(config.base, console=place.console)
-    tables: dict[str, list[dict[str, Any]]] = {arm: [] for arm in ARMS}
-    for seed in config.seeds:
-        for arm in ARMS:
-            work = partial(_measured, arm, seed, config, base, folder / "work" / f"{arm}-{seed}")
-            tables[arm].append(place.once(f"results/{arm}-{seed}", work))
-    return finished(place, PLAN, CLAIMS, config, tables, notes=NOTES)
+    parts = exercises(config)
+    choosing: list[dict[str, float]] = []
+
+    def cell(arm: str, scale: float, seed: int, split: Split) -> dict[str, Any]:
+        name = f"{arm}-{scale:g}-{seed}"
+        work = partial(
+            _measured, ARMS[arm], scale, seed, config, base, parts["train"], parts[split], folder / "work" / name
+        )
+        found: dict[str, Any] = place.once(f"results/{name}", work)
+        return found
+
+    def evaluate(arm: str, scale: float, seed: int, split: Split) -> Scores:
+        found = cell(arm, scale, seed, split)
+        if split == "validation":
+            choosing.append(found["cost"])
+        separation = found["scores"]["separation"]
+        return Scores("separation", tuple(separation), np.array(list(separation.values())))
+
+    grids = dict.fromkeys(ARMS, config.scales)
+    report = kd_study(grids, evaluate, selection_seeds=config.selection_seeds, seeds=config.seeds)
+    tables = {arm: [cell(arm, report.chosen[arm], seed, "test") for seed in config.seeds] for arm in ARMS}
+    facts = {arm: {"rate_scale": report.chosen[arm]} for arm in ARMS}
+    first = next(iter(tables.values()))[0]
+    first["cost"] = {key: value + sum(one[key] for one in choosing) for key, value in first["cost"].items()}
+    return finished(place, PLAN, CLAIMS, config, tables, notes=NOTES, more=facts)
 
 
-def _measured(arm: str, seed: int, config: MeetConfig, base: LoadedModel, work: Path) -> dict[str, Any]:
+def _measured(
+    plan: ControlPlan,
+    scale: float,
+    seed: int,
+    config: MeetConfig,
+    base: LoadedModel,
+    shown: Sequence[Exercise],
+    asked: Sequence[Exercise],
+    work: Path,
+) -> dict[str, Any]:
     started = time.process_time()
-    controls, cost = trained(ARMS[arm], seed, config, base, work)
-    scores = _scores(controls, base, exercises(config.held_out, seed=98))
-    return {"scores": scores, "cost": {**cost, "cpu_seconds": time.process_time() - started}}
+    rates = {name: scale * getattr(config, name) for name in RATES}
+    controls, cost = trained(plan, seed, replace(config, **rates), base, shown, work)
+    return {"scores": _scores(controls, base, asked), "cost": {**cost, "cpu_seconds": time.process_time() - started}}
 
 
 def trained(
-    plan: ControlPlan, seed: int, config: MeetConfig, base: LoadedModel, work: Path
+    plan: ControlPlan, seed: int, config: MeetConfig, base: LoadedModel, shown: Sequence[Exercise], work: Path
 ) -> tuple[ControlSet, dict[str, float]]:
     """The controls of one arm on a copy of the base model, trained; and the tokens that took."""
     shutil.rmtree(work, ignore_errors=True)  # left by a killed process: an arm takes seconds and is trained anew
@@ -222,7 +274,7 @@ def trained(
     tokens = max(map(len, texts.values())) if plan.handwritten else plan.tokens
     settings = ControlSettings(plan.kind, tokens, initial=texts if plan.handwritten else {})
     controls = ControlSet(copy.deepcopy(base.model), (BRIEF, LONG), settings, seed=seed)
-    rows = _rows(config, base, seed)
+    rows = _rows(shown, base, seed)
     steps = round(plan.effort * config.steps)
     alone = round(plan.alone * steps)
     cost = 0.0
@@ -243,12 +295,11 @@ def trained(
     return controls, {"tokens_trained": cost}
 
 
-def _rows(config: MeetConfig, base: LoadedModel, seed: int) -> list[ControlledExample]:
-    """Every pair as two rows, in an order of the seed."""
+def _rows(shown: Sequence[Exercise], base: LoadedModel, seed: int) -> list[ControlledExample]:
+    """Every exercise as two rows, in an order of the seed."""
     found = []
     for name in (BRIEF, LONG):
-        chosen = exercises(config.pairs, seed=97)
-        texts = [(f"{one.id}/{name}", one.prompt, brief(one) if name == BRIEF else one.reply) for one in chosen]
+        texts = [(f"{one.id}/{name}", one.prompt, brief(one) if name == BRIEF else one.reply) for one in shown]
         found += [ControlledExample(one, name) for one in tokenised(texts, base.tokenizer)]
     random.Random(derive(seed, "rows")).shuffle(found)
     return found
