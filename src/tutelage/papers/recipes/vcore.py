@@ -152,6 +152,9 @@ def run(config: VcoreConfig, folder: Path) -> dict[str, Any]:
 
         for arm in tables:
             tables[arm].append(place.once(f"results/{arm}-{seed}", partial(work, arm)))
+    for row in (row for rows in tables.values() for row in rows if "wrong_weight" in row["scores"]):
+        told = row["scores"]["wrong_weight"].values()  # a step without a wrong token tells nothing: one mean a run
+        row["scores"]["wrong_weight"] = {"run": sum(told) / len(told)}
     before = place.once("results/base", lambda: {"scores": _scores(base.model, base.tokenizer, tested, config)})
     return finished(place, PLAN, CLAIMS, config, {"base": [before], **tables}, notes=NOTES)
 
