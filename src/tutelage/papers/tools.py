@@ -48,6 +48,24 @@ TOOLS: Mapping[str, tuple[Tool, ...]] = {
     "muscle": (
         Tool("tutelage.stats:flip_report", "the measures of flips; not the training of an adapter", "tutelage compare"),
     ),
+    "prune-opd": (
+        Tool(
+            "tutelage.training.pruning:Reliability",
+            "weights by agreement, and length control",
+            "tutelage tune --reweight prune",
+            whole=True,
+        ),
+        Tool("tutelage.training.pruning:in_blocks", "stopping rollouts in flight"),
+    ),
+    "vcore": (
+        Tool(
+            "tutelage.training.vcore:Vcore",
+            "weights by utility, with control",
+            "tutelage tune --reweight vcore",
+            whole=True,
+        ),
+        Tool("tutelage.training.utilities:token_utilities", "how much a step lowers each token's loss, exactly"),
+    ),
     "sft-grpo-overlap": (
         Tool("tutelage.data:plan_stages", "two stages of fixed sizes with a given overlap"),
         Tool("tutelage.data:audit_overlap", "what two sets of prompts share: word for word, nearly, in meaning"),
