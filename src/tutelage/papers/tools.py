@@ -79,6 +79,30 @@ TOOLS: Mapping[str, tuple[Tool, ...]] = {
         Tool("tutelage.data.sokoban:generate_level", "Sokoban with exact rules and a solver"),
         Tool("tutelage.data.cards:card_rows", "General Points with an exact solver"),
     ),
+    "curriculum-decay": (
+        Tool("tutelage.training.curriculum:QualityCurriculum", "rows in the order of their quality"),
+        Tool("tutelage.training.curriculum:CurriculumSettings", "the same in tuning", "tutelage tune --curriculum"),
+        Tool("tutelage.training.schedules:MODERATE_DECAY", "a learning rate that falls to a third and no further"),
+        Tool(
+            "tutelage.training.averaging:CheckpointAverager",
+            "the average of the last checkpoints, with or without decay",
+            "tutelage tune --average",
+            whole=True,
+        ),
+    ),
+    "kd-capacity": (
+        Tool("tutelage.training.study:kd_study", "methods compared at settings that the test set did not choose"),
+        Tool("tutelage.objectives.classifiers:LogitDistillation", "distillation by soft answers", whole=True),
+        Tool("tutelage.objectives.classifiers:FeatureDistillation", "distillation by hidden layers"),
+        Tool("tutelage.functional.features:feature_distance", "the distance between two layers' features"),
+        Tool("tutelage.measure.classifiers:fidelity", "how closely a student follows its teacher"),
+    ),
+    "mixup-distillation": (
+        Tool("tutelage.functional.mixing:draw_mixture", "blends of a whole batch or of an exact part of it"),
+        Tool("tutelage.functional.standardised:standardised_logits", "logits in units of their own spread"),
+        Tool("tutelage.objectives.classifiers:StandardisedDistillation", "distillation at that sharpness", whole=True),
+        Tool("tutelage.measure.classifiers:smoothness", "how smooth a network's outputs are, and its features"),
+    ),
 }
 
 
