@@ -4,8 +4,10 @@
 load transformers and torch.
 """
 
+from tutelage.data.continuing import CptPlan, CptSettings, cpt_plan
 from tutelage.data.conversation import BadRow, check_chat, split_answer
 from tutelage.data.leakage import OverlapPair, OverlapReport, OverlapSettings, drop_overlap, overlap
+from tutelage.data.ngrams import KneserNey
 from tutelage.data.overlap_audit import OverlapAudit, audit_overlap
 from tutelage.data.reading import LoadReport, ReadOptions, load_dataset_rows, row_id
 from tutelage.data.rejected import Rejected, write_rejected
@@ -15,6 +17,9 @@ from tutelage.data.tasks import domain_rows, write_task
 
 __all__ = [
     "BadRow",
+    "CptPlan",
+    "CptSettings",
+    "KneserNey",
     "LoadReport",
     "OverlapAudit",
     "OverlapPair",
@@ -27,6 +32,7 @@ __all__ = [
     "audit_overlap",
     "check_chat",
     "choose",
+    "cpt_plan",
     "domain_rows",
     "drop_overlap",
     "group_of",

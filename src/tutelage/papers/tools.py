@@ -72,6 +72,11 @@ TOOLS: Mapping[str, tuple[Tool, ...]] = {
         Tool("tutelage.measure:dual_metric", "form and meaning scored apart, unbiased pass@k"),
         Tool("tutelage.training.grpo:reinforce", "the second stage, through TRL", whole=True),
     ),
+    "stability-gap-pretraining": (
+        Tool("tutelage.data:cpt_plan", "a good subset, several passes, and a mixture", whole=True),
+        Tool("tutelage.training.stability:StabilityGapCallback", "the model measured every few steps, in any trainer"),
+        Tool("tutelage.stats:stability_gap", "depth, place, recovery and area of a dip"),
+    ),
     "debunk-sft": (
         Tool("tutelage.refine:diversify", "new action names for every row", whole=True),
         Tool("tutelage.refine:SampledReasoning", "worked reasoning, sampled and kept where it is right"),

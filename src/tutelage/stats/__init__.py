@@ -25,6 +25,7 @@ from tutelage.stats.rank import RankCorrelation, kendall_tau, spearman
 from tutelage.stats.ranking import RankedSystem, rank_table
 from tutelage.stats.reliability import fleiss_kappa, krippendorff_alpha
 from tutelage.stats.simulation import PowerAt, mcnemar_power, simulated_power
+from tutelage.stats.stability import GapReport, stability_gap
 from tutelage.stats.trend import TrendTest, jonckheere
 from tutelage.stats.two_level import TwoLevel, two_level_bootstrap
 from tutelage.stats.unpaired import UnpairedTest, unpaired_z
@@ -39,6 +40,7 @@ __all__ = [
     "Equivalence",
     "FlipReport",
     "Flips",
+    "GapReport",
     "GradedFlips",
     "MissingBounds",
     "PairedCounts",
@@ -86,6 +88,7 @@ __all__ = [
     "sign_flip_test",
     "simulated_power",
     "spearman",
+    "stability_gap",
     "tost",
     "two_level_bootstrap",
     "unpaired_detectable_effect",

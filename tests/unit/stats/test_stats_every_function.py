@@ -105,6 +105,7 @@ FUNCTIONS = {  # of two vectors and their clusters
         lambda n, rng: (a, b), lambda x, y: stats.sign_flip_test(x, y).p, [len(a)], repeats=100
     ),
     "spearman": lambda a, b, c: stats.spearman(a, b),
+    "stability_gap": lambda a, b, c: stats.stability_gap([*a, *b]),
     "tost": lambda a, b, c: stats.tost(a, b, 0.1, cluster=c),
     "two_level_bootstrap": lambda a, b, c: stats.two_level_bootstrap([a, b], resamples=200),
     "unpaired_detectable_effect": lambda a, b, c: stats.unpaired_detectable_effect(len(a), deviation=abs(sum(b))),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
 from tutelage.data import chat
 from tutelage.models import LoadedModel
@@ -68,11 +68,15 @@ def tuned(
         teacher: a frozen model, for objectives that need one.
         rollout: how the student speaks, for objectives that need its own replies.
         balance: weighs the parts.
-        more: further fields of :class:`tutelage.training.task.TrainingTask`, such as ``reweights``.
+        more: further fields of :class:`tutelage.training.task.TrainingTask`, such as ``reweights``, and ``callbacks``
+            of transformers.
     """
     started = time.process_time()
+    callbacks: Sequence[TrainerCallback] = more.pop("callbacks", ())
     student = copy.deepcopy(base.model).train().requires_grad_(True)
     shutil.rmtree(folder, ignore_errors=True)  # left by a killed process
+    if teacher is None and any("reference" in one.sees for one in more.get("reweights", {}).values()):
+        teacher = copy.deepcopy(base.model).eval().requires_grad_(False)
     task = TrainingTask(
         examples=examples,
         parts=dict(parts) if parts is not None else {"sft": SupervisedFineTuning()},
@@ -84,6 +88,8 @@ def tuned(
     )
     rollout = rollout or RolloutSettings(max_new_tokens=REPLY_TOKENS)
     trainer = Trainer(student, base.tokenizer, task, settings, balance or FixedBalance(), rollout)
+    for callback in callbacks:
+        trainer.add_callback(callback)
     steps: list[dict[str, float]] = []
     trainer.on_metrics = lambda step, metrics: steps.append(metrics)
     trainer.fit()
