@@ -6,7 +6,7 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from transformers import PreTrainedModel
 
@@ -114,13 +114,17 @@ def train_arm(
     learning_rate: float,
     seed: int,
     folder: Path,
+    schedule: str = "linear",
+    **more: Any,
 ) -> FactArm:
     """Full fine-tuning of a copy of ``base``; the frozen base is the teacher. ``folder`` is removed at the end.
+
+    ``more`` goes to :func:`tutelage.papers.lab.arm.tuned`: reweighting, a curriculum, averaging.
 
     An arm takes seconds, so an interrupted one is not continued but trained again, to the same weights.
     """
     teacher = copy.deepcopy(base.model).eval().requires_grad_(False) if plan.distilled else None
-    settings = settings_of(shared.steps, batch_size=shared.batch_size, learning_rate=learning_rate)
+    settings = settings_of(shared.steps, batch_size=shared.batch_size, learning_rate=learning_rate, schedule=schedule)
     arm = tuned(
         base,
         _examples(base, plan, facts, answers),
@@ -131,6 +135,7 @@ def train_arm(
         teacher=teacher,
         rollout=RolloutSettings(max_new_tokens=shared.reply_tokens),
         balance=_balance(plan),
+        **more,
     )
     return FactArm(arm.model, [_ratio(one) for one in arm.steps if {"sft/loss", "kl/loss"} <= set(one)], arm.cost)
 
