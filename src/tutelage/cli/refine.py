@@ -22,7 +22,7 @@ def refine(
     out: Annotated[Path, typer.Option("--out", help="Folder for the refined data; an interrupted run is continued.")],
     data: Annotated[str | None, typer.Option(help=DATA_HELP)] = None,
     model: Annotated[str | None, typer.Option(help="The model to be tuned: it rewrites the answers.")] = None,
-    method: Annotated[str | None, typer.Option(help="raft, or sdft_data (rewriting only).")] = None,
+    method: Annotated[str | None, typer.Option(help="raft, sdft_data (rewriting only), or dgr (refusals).")] = None,
     config: Annotated[Path | None, typer.Option(help="A TOML or YAML file with any of the settings.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="key=value, e.g. refine.tau=0.7.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,

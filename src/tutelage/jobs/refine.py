@@ -21,6 +21,7 @@ from tutelage.io import content_hash, file_sha256, write_json, write_jsonl
 from tutelage.io.documents import read_json
 from tutelage.refine import (
     CosineJudge,
+    DgrRefiner,
     Embedder,
     EngineFuser,
     EngineJudge,
@@ -103,6 +104,8 @@ def build_refiner(settings: RefineSettings, parts: Parts, *, seed: int = 0) -> R
     rewriter = engine(settings.rewriter)
     if settings.method == "sdft_data":
         return SdftDataRefiner(rewriter, settings, seed=seed)
+    if settings.method == "dgr":
+        return DgrRefiner(rewriter, settings, seed=seed)
     encoder = parts.open_encoder(settings.encoder)
     similarity = Similarity(encoder, settings.compare, settings.terse_words)
     fuser: Fuser | None = None

@@ -77,12 +77,28 @@ TOOLS: Mapping[str, tuple[Tool, ...]] = {
         Tool("tutelage.training.stability:StabilityGapCallback", "the model measured every few steps, in any trainer"),
         Tool("tutelage.stats:stability_gap", "depth, place, recovery and area of a dip"),
     ),
+    "safety-tax": (
+        Tool("tutelage.refine:DgrRefiner", 'refusals restated by the model, `method = "dgr"`', "tutelage refine"),
+        Tool("tutelage.jobs.tune:tune", "the same before training, in one command", "tutelage tune", whole=True),
+        Tool("tutelage.refine:distribution_gap", "how far each answer is from the model's own"),
+    ),
     "debunk-sft": (
         Tool("tutelage.refine:diversify", "new action names for every row", whole=True),
         Tool("tutelage.refine:SampledReasoning", "worked reasoning, sampled and kept where it is right"),
         Tool("tutelage.measure:ShiftReport", "instruction shift, difficulty shift, and the probe of unread prompts"),
         Tool("tutelage.data.sokoban:generate_level", "Sokoban with exact rules and a solver"),
         Tool("tutelage.data.cards:card_rows", "General Points with an exact solver"),
+    ),
+    "meet": (
+        Tool("tutelage.models.controls:ControlSet", "a soft prompt or an adapter for each attribute"),
+        Tool("tutelage.training.control_tuning:train_controls", "the first stage: the controls alone"),
+        Tool("tutelage.training.control_tuning:train_joint", "the second stage: controls and model", whole=True),
+        Tool("tutelage.models.control_decoding:generate", "text under a control, or by the contrast of two"),
+    ),
+    "model-spec-midtraining": (
+        Tool("tutelage.refine.specification:generate_spec_documents", "documents about a specification, filtered"),
+        Tool("tutelage.training.midtraining:train_stages", "documents read, then demonstrations", whole=True),
+        Tool("tutelage.measure.generalization:generalization_contrast", "which of two values a model took up"),
     ),
     "curriculum-decay": (
         Tool("tutelage.training.curriculum:QualityCurriculum", "rows in the order of their quality"),

@@ -7,8 +7,10 @@
 
 from tutelage.refine.calls import CallCache, Said, engine_identity
 from tutelage.refine.case import Case
+from tutelage.refine.dgr import DgrRefiner
 from tutelage.refine.engine import RowRefiner, RunOptions, RunResult, run
 from tutelage.refine.fusers import EngineFuser, Fuser, TemplateFuser
+from tutelage.refine.gap import distribution_gap
 from tutelage.refine.instructions import InstructionVariants, Renaming, diversify, probe_rows
 from tutelage.refine.judges import CosineJudge, EngineJudge, Judge, RuleJudge, judge_one
 from tutelage.refine.preferences import (
@@ -33,6 +35,7 @@ __all__ = [
     "CallCache",
     "Case",
     "CosineJudge",
+    "DgrRefiner",
     "Embedder",
     "EngineFuser",
     "EngineJudge",
@@ -57,6 +60,7 @@ __all__ = [
     "TemplateFuser",
     "build_preferences",
     "constraints_from",
+    "distribution_gap",
     "diversify",
     "engine_identity",
     "engine_sampler",

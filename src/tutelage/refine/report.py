@@ -42,7 +42,8 @@ class RefineReport:
     ``reasons`` counts why rows were kept or dropped. ``histogram`` holds cosines of each row's last rewrite in equal
     bins over [0, 1] (negative ones in the first): ``edges`` [21], ``passed`` and ``failed`` [20]. ``prompts`` says
     which prompt made the rewrites that passed. ``tokens_generated`` and ``seconds`` count the work on these rows,
-    whichever run did it. ``mean_words`` are of original and refined answers.
+    whichever run did it. ``mean_words`` are of original and refined answers. ``fallbacks``: refusals that were to be
+    restated, and those of them that could not be.
     """
 
     rows: int
@@ -60,6 +61,13 @@ class RefineReport:
     examples: list[Example]
     warnings: list[str]
     settings: dict[str, Any] = field(default_factory=dict)
+    fallbacks: tuple[int, int] = (0, 0)
+
+    @property
+    def fallback_rate(self) -> float | None:
+        """Share of the refusals that could not be restated; None where none was tried (see ``fallbacks``)."""
+        tried, failed = self.fallbacks
+        return failed / tried if tried else None
 
     @property
     def share_changed(self) -> float:
@@ -103,7 +111,12 @@ def report_on(rows: Sequence[Row], result: RunResult, settings: Mapping[str, Any
         examples=_examples(rows, refined),
         warnings=[*result.warnings, *_data_warnings(rows, refined)],
         settings=dict(settings),
+        fallbacks=(len(told := _fell_back(refined)), sum(told)),
     )
+
+
+def _fell_back(refined: Sequence[Refined]) -> list[bool]:
+    return [bool(r.trace["fallback"]) for r in refined if "fallback" in r.trace]
 
 
 def _histogram(refined: Sequence[Refined]) -> dict[str, list[float]]:
@@ -155,6 +168,12 @@ def _data_warnings(rows: Sequence[Row], refined: Sequence[Refined]) -> list[str]
         found.append(
             f"only {changed} of {len(rows)} answers were changed: this is mostly the original data; see the reasons"
         )
+    told = _fell_back(refined)
+    if any(told):
+        found.append(
+            f"{sum(told)} of {len(told)} refusals ({sum(told) / len(told):.0%}) could not be restated: where they were "
+            "kept, they are as far from the model's own answers as before"
+        )
     by_answer: dict[str, list[bool]] = defaultdict(list)
     for row, r in zip(rows, refined, strict=True):
         answer = row["completion"][-1]["content"] if row["completion"] else ""
@@ -162,6 +181,6 @@ def _data_warnings(rows: Sequence[Row], refined: Sequence[Refined]) -> list[str]
             by_answer[answer.strip()].append(r.outcome == "changed")
     never = sorted(a for a, done in by_answer.items() if len(done) >= _UNEVEN and not any(done))
     if never and changed:
-        told = ", ".join(repr(a) for a in never[:5]) + (" ..." if len(never) > 5 else "")
-        found.append(f"no answer {told} was ever changed while others were: the style now tells these answers apart")
+        names = ", ".join(repr(a) for a in never[:5]) + (" ..." if len(never) > 5 else "")
+        found.append(f"no answer {names} was ever changed while others were: the style now tells these answers apart")
     return found

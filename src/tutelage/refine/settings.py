@@ -16,8 +16,11 @@ Compare = Literal["auto", "answer", "question+answer"]
 class RefineSettings:
     """Stage 1 of RAFT. ``attempts``, ``rounds`` and the fallbacks are not given in the paper; the defaults are ours."""
 
-    method: Literal["raft", "sdft_data"] = field(
-        default="raft", metadata={"help": "raft: rewrite, filter, fuse, judge; sdft_data: rewrite and check only"}
+    method: Literal["raft", "sdft_data", "dgr"] = field(
+        default="raft",
+        metadata={
+            "help": "raft: rewrite, filter, fuse, judge; sdft_data: rewrite and check only; dgr: restate refusals"
+        },
     )
     rewriter: str = field(default="self", metadata={"help": "self, a model, or openai:URL#model"})
     fuser: str = field(default="rule", metadata={"help": "rule, none, self, a model, or openai:URL#model"})
@@ -35,6 +38,13 @@ class RefineSettings:
     attempts: int = field(default=3, metadata={"help": "rewrites tried for one row before it falls back"})
     rounds: int = field(default=3, metadata={"help": "fusions tried for one row"})
     accept: float = field(default=0.8, metadata={"help": "mean judge score that ends the rounds early"})
+    retries: int = field(default=4, metadata={"help": "dgr: further tries for a refusal before it falls back"})
+    fallback: Literal["original", "drop"] = field(
+        default="original", metadata={"help": "dgr: what becomes of a refusal that could not be restated"}
+    )
+    thinking: Literal["allowed", "required"] = field(
+        default="allowed", metadata={"help": "dgr: whether a restated refusal must think between <think> and </think>"}
+    )
     temperature: float = field(default=0.0, metadata={"help": "of the first rewrite by each prompt; 0 = greedy"})
     retry_temperature: float = field(default=0.7, metadata={"help": "of further rewrites, and of an engine's fusions"})
     max_new_tokens: int = field(default=128, metadata={"help": "longest rewrite; one that is cut off is not used"})
@@ -48,6 +58,6 @@ class RefineSettings:
         for name in ("attempts", "rounds", "max_new_tokens"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1", where=name)
-        for name in ("temperature", "retry_temperature", "terse_words"):
+        for name in ("retries", "temperature", "retry_temperature", "terse_words"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} must not be negative", where=name)
