@@ -7,6 +7,7 @@ that takes longer must take about a quarter of that for a quarter of the text: a
 from __future__ import annotations
 
 import ast
+import gc
 import importlib
 import math
 import re
@@ -68,24 +69,24 @@ def hostile(piece: str) -> list[str]:
     return [body, f"{body[:-1]}!", f"a{body[:-2]}\n"]
 
 
-def seconds(act: Callable[[], object], enough: float = 0.0) -> float:
-    """The least of up to four runs, in processor time, so that a busy machine does not count."""
-    best = float("inf")
-    for _ in range(4):
-        started = time.process_time()
-        act()
-        best = min(best, time.process_time() - started)
-        if best < enough:
-            break
-    return best
+def seconds(act: Callable[[], object]) -> float:
+    """Processor time, so that a busy machine does not count, without collections of what other tests left in memory."""
+    gc.disable()
+    started = time.process_time()
+    act()
+    taken = time.process_time() - started
+    gc.enable()
+    return taken
 
 
 def too_slow(act: Callable[[str], object], text: str) -> bool:
-    whole = seconds(lambda: act(text), QUICK)
-    if whole < QUICK:
-        return False
+    """Whether no one of four tries is quick or grows as it may: a quadratic judge fails them all."""
     quarter = text[: len(text) // 4] + text[-2:]
-    return whole >= NEVER or whole > GROWTH * seconds(lambda: act(quarter), whole / GROWTH)
+    for _ in range(4):
+        whole = seconds(lambda: act(text))
+        if whole < QUICK or (whole < NEVER and whole <= GROWTH * seconds(lambda: act(quarter))):
+            return False
+    return True
 
 
 def slow(act: Callable[[str], object], pieces: list[str], variants: int) -> list[str]:
