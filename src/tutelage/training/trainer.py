@@ -9,6 +9,7 @@ weight of the step is the weight of its own losses, and the gradient norm of eac
 
 from __future__ import annotations
 
+import gc
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -198,7 +199,8 @@ class Trainer(transformers.Trainer):
         if self.step >= len(self.plan):
             return
         try:
-            self.train()
+            with _older_objects_aside():
+                self.train()
             self._use_average()
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise TutelageError(
@@ -367,3 +369,19 @@ def _norm(gradients: Sequence[Tensor | None]) -> float:
 
 def _wants(parts: dict[str, Objective], need: str) -> bool:
     return any(need in objective.needs for objective in parts.values())
+
+
+@contextmanager
+def _older_objects_aside() -> Iterator[None]:
+    """Collections inside look only at what was made inside.
+
+    Accelerate collects after every training; in a process full of modules that takes longer than a short training.
+    """
+    if gc.get_freeze_count():  # somebody else's, who would not want it thawed
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
