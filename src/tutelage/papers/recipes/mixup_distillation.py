@@ -92,9 +92,15 @@ NOTES = (
     "are compared.",
     "Of the blended batch exactly 40 % is blended; the released code draws what to leave alone with replacement.",
     "Everything is measured on clean test images. The networks have no BatchNorm.",
-    "Both teachers have the same learning rate; students each have their own, chosen on validation under another seed.",
+    "Every teacher and every student has its own learning rate, chosen on validation under another seed.",
     "Small networks on digits; the paper's ResNets on CIFAR-100 and ImageNet, and text, were not run.",
     "Eight seeds are what fitted; entropy of the teachers says whether blending made them smoother at all.",
+    "This is the second run, under the same claims. The first gave H1 +7.6 [3.7, 15.9] points, H2 -5.8 [-14.1, -0.6], "
+    "H3 -6.1 [-8.8, -3.8] and H4 +0.55 [0.52, 0.58] nats. It was redone because its networks had learnt too little "
+    "to judge a method: 150 steps, teachers of 84 % (plain) and 78 % (mixup), every taught student below the same "
+    "student without a teacher, and most chosen rates at the top of a grid of two. Steps are four times as many, the "
+    "grid has four rates, the teachers choose too, and the seeds are new. The sizes were set on one pilot (seed 7) "
+    "of networks without a teacher.",
 )
 
 CLAIMS = (
@@ -168,31 +174,30 @@ class MixConfig:
     """Defaults: the CPU tier. Paper: SGD 0.05, batch 64, 240 epochs, gamma 0.1, alpha 0.9, beta 1."""
 
     tier: str = "cpu"
-    seeds: tuple[int, ...] = tuple(range(100, 108))
-    selection_seeds: tuple[int, ...] = (0,)
+    seeds: tuple[int, ...] = tuple(range(200, 208))
+    selection_seeds: tuple[int, ...] = (1,)
     sizes: Mapping[str, int] = field(default_factory=lambda: {"train": 500, "validation": 300, "test": 997})
     teacher_width: int = 12
     student_width: int = 4
-    teacher_rate: float = 0.1
-    rates: tuple[float, ...] = (0.05, 0.15)
-    loop: LoopSettings = field(default_factory=lambda: LoopSettings(epochs=15, batch_size=50))
+    rates: tuple[float, ...] = (0.05, 0.15, 0.4, 1.0)
+    loop: LoopSettings = field(default_factory=lambda: LoopSettings(epochs=60, batch_size=50))
     resamples: int = 10_000
 
 
 def cpu(seeds: int) -> MixConfig:
     """The tier of the verdict; no seed of the choice is a seed of the result."""
-    return MixConfig(seeds=tuple(range(100, 100 + seeds)))
+    return MixConfig(seeds=tuple(range(200, 200 + seeds)))
 
 
 def smoke(seeds: int) -> MixConfig:
     """Everything once, in seconds: no verdict."""
     sizes = {"train": 60, "validation": 40, "test": 40}
     loop = LoopSettings(epochs=2, batch_size=20)
-    return MixConfig("smoke", tuple(range(seeds)), (0,), sizes, 4, 2, rates=(0.1,), loop=loop, resamples=200)
+    return MixConfig("smoke", tuple(range(seeds)), (1,), sizes, 4, 2, rates=(0.1,), loop=loop, resamples=200)
 
 
 PLAN = Plan(
-    tiers={"smoke": smoke, "cpu": cpu}, arms=DESCRIBED, controls=CONTROLS, seconds={"smoke": 4, "cpu": 100}, seeds=8
+    tiers={"smoke": smoke, "cpu": cpu}, arms=DESCRIBED, controls=CONTROLS, seconds={"smoke": 4, "cpu": 450}, seeds=8
 )
 
 
@@ -201,22 +206,29 @@ def run(config: MixConfig, folder: Path) -> dict[str, Any]:
     """Choose each student's rate on validation, train under every seed, judge; returns the evidence."""
     place = RecipeFolder(folder, "mixup-distillation", PAPER, CLAIMS, asdict(config))
     parts = digit_parts(config.sizes, seed=0)
-    teachers: dict[tuple[str, int], nn.Module] = {}
+    teachers: dict[tuple[str, float, int], nn.Module] = {}
     costs: dict[str, Mapping[str, float]] = {}
 
+    def teach(name: str, rate: float, seed: int, split: Split) -> Scores:
+        if (name, rate, seed) not in teachers:
+            model, cost = _trained(config, config.teacher_width, rate, seed, TEACHERS[name], parts, None)
+            teachers[name, rate, seed] = model.requires_grad_(False)
+            cell = f"teachers/{name}-{rate:g}-{seed}"
+            costs[cell] = place.once(cell, lambda: cost)
+        return _right(list(hits(teachers[name, rate, seed], parts[split]).values()), parts[split])
+
+    both = list(dict.fromkeys([*config.selection_seeds, *config.seeds]))
+    taught = kd_study(dict.fromkeys(TEACHERS, config.rates), teach, selection_seeds=config.selection_seeds, seeds=both)
+
     def teacher(name: str, seed: int) -> nn.Module | None:
-        if name and (name, seed) not in teachers:
-            model, cost = _trained(config, config.teacher_width, config.teacher_rate, seed, TEACHERS[name], parts, None)
-            teachers[name, seed] = model.requires_grad_(False)
-            costs[f"teachers/{name}-{seed}"] = place.once(f"teachers/{name}-{seed}", lambda: cost)
-        return teachers[name, seed] if name else None
+        return teachers[name, taught.chosen[name], seed] if name else None
 
     def evaluate(name: str, rate: float, seed: int, split: Split) -> Scores:
         cell = f"results/{name}-{rate:g}-{seed}"
         owner = teacher(STUDENTS[name][0], seed)
         found = place.once(cell, partial(_measured, name, rate, seed, config, parts, owner))
         costs[cell] = found["cost"]
-        return Scores("accuracy", parts[split].ids, np.array(found[split]))
+        return _right(found[split], parts[split])
 
     grids = dict.fromkeys(STUDENTS, config.rates)
     report = kd_study(grids, evaluate, selection_seeds=config.selection_seeds, seeds=config.seeds)
@@ -228,7 +240,12 @@ def run(config: MixConfig, folder: Path) -> dict[str, Any]:
         key: sum(float(cost[key]) for cost in costs.values()) for key in ("runs", "steps", "cpu_seconds")
     }
     facts = {name: {"learning_rate": report.chosen[name]} for name in STUDENTS}
+    facts |= {f"teacher_{name}": {"teacher_learning_rate": rate} for name, rate in taught.chosen.items()}
     return finished(place, PLAN, CLAIMS, config, tables, notes=NOTES, more=facts)
+
+
+def _right(values: list[float], part: DigitPart) -> Scores:
+    return Scores("accuracy", part.ids, np.array(values))
 
 
 def _tables(test: Mapping[str, tuple[Scores, ...]], ids: tuple[str, ...]) -> dict[str, list[dict[str, Any]]]:
