@@ -34,6 +34,7 @@ from tutelage.training.trainer import Trainer
 __all__ = ["WINDOW", "BaseSettings", "kept_folder", "kept_model", "pretrained", "tokenised"]
 
 WINDOW = 192
+SPREAD = 0.02
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ def pretrained(
     *,
     tokenizer: PreTrainedTokenizerBase | None = None,
     window: int = WINDOW,
+    spread: float = SPREAD,
     console: Console | None = None,
 ) -> LoadedModel:
     """A model trained on ``exercises``, on the first call; loaded afterwards.
@@ -70,18 +72,21 @@ def pretrained(
         settings: size and budget.
         tokenizer: None trains one on the exercises.
         window: the model's context length in tokens.
+        spread: standard deviation of the initial weights. That of large models is small for a narrow one: with about
+            one over the root of the width, looking words up is learnt in a fraction of the steps.
         console: where the progress of training is shown; None shows nothing.
 
     Raises:
         CheckpointError: the kept model is damaged; remove its folder to train it again.
     """
     given = tokenizer.get_vocab() if tokenizer is not None else None
-    folder = kept_folder(name, settings, [given, [vars(one) for one in exercises]], window)
+    made_from = [given, [vars(one) for one in exercises], *([spread] if spread != SPREAD else [])]
+    folder = kept_folder(name, settings, made_from, window)
 
     def make() -> tuple[PreTrainedTokenizerBase, Sequence[Exercise]]:
         return tokenizer or trained_tokenizer(f"{one.prompt}\n{one.reply}" for one in exercises), exercises
 
-    return kept_model(folder, settings, make, window=window, console=console)
+    return kept_model(folder, settings, make, window=window, spread=spread, console=console)
 
 
 def kept_folder(name: str, settings: BaseSettings, made_from: Any, window: int = WINDOW) -> Path:
@@ -96,6 +101,7 @@ def kept_model(
     make: Callable[[], tuple[PreTrainedTokenizerBase, Sequence[Exercise]]],
     *,
     window: int = WINDOW,
+    spread: float = SPREAD,
     console: Console | None = None,
 ) -> LoadedModel:
     """The model in ``folder``; trained first, with the tokenizer and exercises that ``make`` gives, if it is not there.
@@ -105,7 +111,7 @@ def kept_model(
     """
     if not folder.exists():
         tokenizer, exercises = make()
-        _train(_untrained(settings, tokenizer, window), tokenizer, exercises, settings, folder, console)
+        _train(_untrained(settings, tokenizer, window, spread), tokenizer, exercises, settings, folder, console)
     verify_folder(folder)
     return load(str(folder), dtype="float32", device="cpu")
 
@@ -162,7 +168,9 @@ def _train(
     shutil.rmtree(work)
 
 
-def _untrained(settings: BaseSettings, tokenizer: PreTrainedTokenizerBase, window: int) -> LlamaForCausalLM:
+def _untrained(
+    settings: BaseSettings, tokenizer: PreTrainedTokenizerBase, window: int, spread: float
+) -> LlamaForCausalLM:
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=settings.width,
@@ -171,6 +179,7 @@ def _untrained(settings: BaseSettings, tokenizer: PreTrainedTokenizerBase, windo
         num_attention_heads=settings.heads,
         num_key_value_heads=settings.heads,
         max_position_embeddings=window,
+        initializer_range=spread,
         tie_word_embeddings=True,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
