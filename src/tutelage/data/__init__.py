@@ -13,6 +13,7 @@ from tutelage.data.reading import LoadReport, ReadOptions, load_dataset_rows, ro
 from tutelage.data.rejected import Rejected, write_rejected
 from tutelage.data.splits import Split, choose, group_of, split, split_by_column
 from tutelage.data.stages import StagePlan, plan_stages
+from tutelage.data.steps import StepRow, read_step_rows, until_first_error
 from tutelage.data.tasks import domain_rows, write_task
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Rejected",
     "Split",
     "StagePlan",
+    "StepRow",
     "audit_overlap",
     "check_chat",
     "choose",
@@ -39,10 +41,12 @@ __all__ = [
     "load_dataset_rows",
     "overlap",
     "plan_stages",
+    "read_step_rows",
     "row_id",
     "split",
     "split_answer",
     "split_by_column",
+    "until_first_error",
     "write_rejected",
     "write_task",
 ]
