@@ -22,10 +22,21 @@ from tutelage.stats.plan import ComparisonPlan
 from tutelage.stats.power import minimum_detectable_effect, pairs_needed, unpaired_detectable_effect
 from tutelage.stats.prediction import ppi_mean, rogan_gladen
 from tutelage.stats.rank import RankCorrelation, kendall_tau, spearman
+from tutelage.stats.rank_at_k import RankAtK, rank_at_k
 from tutelage.stats.ranking import RankedSystem, rank_table
 from tutelage.stats.reliability import fleiss_kappa, krippendorff_alpha
+from tutelage.stats.reward_diagnostics import (
+    LabelNoise,
+    LengthBin,
+    LengthDiagnostic,
+    label_noise_probe,
+    length_diagnostic,
+)
+from tutelage.stats.sampled import CurvePoint, SampledSet, tts_curve
+from tutelage.stats.selection import Choice, select
 from tutelage.stats.simulation import PowerAt, mcnemar_power, simulated_power
 from tutelage.stats.stability import GapReport, stability_gap
+from tutelage.stats.step_scores import aggregate, outcome_error_rate, stepwise_error_rate
 from tutelage.stats.trend import TrendTest, jonckheere
 from tutelage.stats.two_level import TwoLevel, two_level_bootstrap
 from tutelage.stats.unpaired import UnpairedTest, unpaired_z
@@ -35,25 +46,33 @@ __all__ = [
     "Agreement",
     "Aligned",
     "Bootstrap",
+    "Choice",
     "ClaimVerdict",
     "ComparisonPlan",
+    "CurvePoint",
     "Equivalence",
     "FlipReport",
     "Flips",
     "GapReport",
     "GradedFlips",
+    "LabelNoise",
+    "LengthBin",
+    "LengthDiagnostic",
     "MissingBounds",
     "PairedCounts",
     "PowerAt",
     "Quadrant",
+    "RankAtK",
     "RankCorrelation",
     "RankedSystem",
+    "SampledSet",
     "SignFlipTest",
     "TrendTest",
     "TwoLevel",
     "UnmatchedWarning",
     "UnpairedTest",
     "adjust",
+    "aggregate",
     "align",
     "benjamini_hochberg",
     "cohen_kappa",
@@ -68,6 +87,8 @@ __all__ = [
     "jonckheere",
     "kendall_tau",
     "krippendorff_alpha",
+    "label_noise_probe",
+    "length_diagnostic",
     "mcnemar",
     "mcnemar_power",
     "mean_interval",
@@ -76,20 +97,25 @@ __all__ = [
     "negative_flips",
     "newcombe",
     "non_inferior",
+    "outcome_error_rate",
     "paired_bootstrap",
     "pairs_needed",
     "pass_at_k",
     "ppi_mean",
     "proportion_interval",
+    "rank_at_k",
     "rank_table",
     "rogan_gladen",
+    "select",
     "self_flips",
     "share_interval",
     "sign_flip_test",
     "simulated_power",
     "spearman",
     "stability_gap",
+    "stepwise_error_rate",
     "tost",
+    "tts_curve",
     "two_level_bootstrap",
     "unpaired_detectable_effect",
     "unpaired_z",

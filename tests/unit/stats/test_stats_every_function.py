@@ -51,6 +51,7 @@ def judged(p):
 
 FUNCTIONS = {  # of two vectors and their clusters
     "adjust": lambda a, b, c: stats.adjust([judged(p) for p in a]),
+    "aggregate": lambda a, b, c: [stats.aggregate(a, m) for m in ("min", "prod", "last", "mean", "max", "logit_mean")],
     "align": lambda a, b, c: stats.align(scores(a, c), scores(b, c)),
     "align, dropping": lambda a, b, c: stats.align(scores(a, c), scores(b, c), missing="drop"),
     "align, worst": lambda a, b, c: stats.align(scores(a, c), scores(b, c), missing="worst"),
@@ -77,6 +78,11 @@ FUNCTIONS = {  # of two vectors and their clusters
     "krippendorff_alpha": lambda a, b, c: stats.krippendorff_alpha([a, b], cluster=c),
     "krippendorff_alpha, ordinal": lambda a, b, c: stats.krippendorff_alpha([a, b], level="ordinal"),
     "krippendorff_alpha, interval": lambda a, b, c: stats.krippendorff_alpha([a, b], level="interval"),
+    "label_noise_probe": lambda a, b, c: stats.label_noise_probe([a], [b]),
+    "length_diagnostic": lambda a, b, c: stats.length_diagnostic(b, a, [*range(len(b))], resamples=200),
+    "length_diagnostic, halves": lambda a, b, c: stats.length_diagnostic(
+        b, a, [i % 2 for i in range(len(b))], question=c, resamples=200
+    ),
     "mcnemar": lambda a, b, c: [stats.mcnemar(counts(a, b), method=m) for m in ("midp", "exact", "chi2")],
     "mcnemar_power": lambda a, b, c: stats.mcnemar_power(len(a), *([*a, 0.1, 0.1][:2])),
     "mean_interval": lambda a, b, c: stats.mean_interval(a, c),
@@ -86,6 +92,7 @@ FUNCTIONS = {  # of two vectors and their clusters
     "negative_flips": lambda a, b, c: stats.negative_flips(scores(a, c), scores(b, c)),
     "newcombe": lambda a, b, c: stats.newcombe(counts(a, b)),
     "non_inferior": lambda a, b, c: stats.non_inferior(scores(a, c), scores(b, c), 0.1),
+    "outcome_error_rate": lambda a, b, c: stats.outcome_error_rate(a),
     "paired_bootstrap": lambda a, b, c: stats.paired_bootstrap(a, b, cluster=c, resamples=200),
     "paired_bootstrap, strata": lambda a, b, c: stats.paired_bootstrap(a, b, strata=["s", *"t" * (len(a) - 1)]),
     "pairs_needed": lambda a, b, c: stats.pairs_needed(abs(sum(a)) / 9, deviation=abs(sum(b))),
@@ -94,10 +101,12 @@ FUNCTIONS = {  # of two vectors and their clusters
     "proportion_interval": lambda a, b, c: [
         stats.proportion_interval(np.round(sum(a)), len(a), method=m) for m in ("wilson", "clopper-pearson", "jeffreys")
     ],
+    "rank_at_k": lambda a, b, c: stats.rank_at_k([b], [a]),
     "rank_table": lambda a, b, c: stats.rank_table(np.column_stack([a, b]), cluster=c),
     "rogan_gladen": lambda a, b, c: stats.rogan_gladen(
         sum(a), len(a), sensitivity=(len(a), len(a)), specificity=(sum(b), len(b))
     ),
+    "select": lambda a, b, c: [stats.select(a, b, m) for m in ("majority", "best_of_n", "weighted")],
     "self_flips": lambda a, b, c: stats.self_flips(scores(a, c), scores(b, c)),
     "share_interval": lambda a, b, c: stats.share_interval(a, c),
     "sign_flip_test": lambda a, b, c: stats.sign_flip_test(a, b, cluster=c),
@@ -106,7 +115,13 @@ FUNCTIONS = {  # of two vectors and their clusters
     ),
     "spearman": lambda a, b, c: stats.spearman(a, b),
     "stability_gap": lambda a, b, c: stats.stability_gap([*a, *b]),
+    "stepwise_error_rate": lambda a, b, c: [stats.stepwise_error_rate([a, b], average=m) for m in ("micro", "macro")],
     "tost": lambda a, b, c: stats.tost(a, b, 0.1, cluster=c),
+    "tts_curve": lambda a, b, c: stats.tts_curve(
+        [stats.SampledSet(f"q{k}", tuple(f"{x}" for x in a), tuple(x == 1 for x in a), {"s": b}) for k in range(2)],
+        ns=[1],
+        runs=3,
+    ),
     "two_level_bootstrap": lambda a, b, c: stats.two_level_bootstrap([a, b], resamples=200),
     "unpaired_detectable_effect": lambda a, b, c: stats.unpaired_detectable_effect(len(a), deviation=abs(sum(b))),
     "unpaired_z": lambda a, b, c: stats.unpaired_z(a, b),
