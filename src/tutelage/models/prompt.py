@@ -10,7 +10,7 @@ from tutelage.chat_template import render, token_ids
 from tutelage.errors import DataError
 from tutelage.types import Chat
 
-__all__ = ["prompt_ids", "stop_token_ids"]
+__all__ = ["end_of_turn_id", "prompt_ids", "stop_token_ids"]
 
 
 def prompt_ids(tokenizer: PreTrainedTokenizerBase, prompt: Chat) -> list[int]:
@@ -43,6 +43,12 @@ def stop_token_ids(model: PreTrainedModel | None, tokenizer: PreTrainedTokenizer
     found.update(named if isinstance(named, list) else [named])
     found.add(_end_of_turn(tokenizer))
     return tuple(sorted(int(i) for i in found if i is not None))
+
+
+def end_of_turn_id(tokenizer: PreTrainedTokenizerBase) -> int | None:
+    """The token that ends an assistant's turn: the one that the chat template writes, else the end-of-text token."""
+    written = _end_of_turn(tokenizer)
+    return tokenizer.eos_token_id if written is None else written
 
 
 def _end_of_turn(tokenizer: PreTrainedTokenizerBase) -> int | None:
