@@ -12,6 +12,7 @@ from tutelage.stats.comparison import adjust, compare, estimate
 from tutelage.stats.composite import compare_macro, estimate_macro
 from tutelage.stats.equivalence import Equivalence, non_inferior, tost
 from tutelage.stats.flips import FlipReport, Flips, GradedFlips, Quadrant, flip_report, negative_flips, self_flips
+from tutelage.stats.gap_recovered import GapRecovered, performance_gap_recovered
 from tutelage.stats.intervals import mean_interval, proportion_interval, share_interval
 from tutelage.stats.missing import MissingBounds, missing_bounds
 from tutelage.stats.multiplicity import benjamini_hochberg, holm
@@ -78,6 +79,7 @@ __all__ = [
     "FlipReport",
     "FlipTable",
     "Flips",
+    "GapRecovered",
     "GapReport",
     "GradedFlips",
     "IdealizedAccuracy",
@@ -135,6 +137,7 @@ __all__ = [
     "paired_bootstrap",
     "pairs_needed",
     "pass_at_k",
+    "performance_gap_recovered",
     "ppi_mean",
     "preference_share",
     "proportion_interval",

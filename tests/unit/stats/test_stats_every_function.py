@@ -107,6 +107,10 @@ FUNCTIONS = {  # of two vectors and their clusters
     "paired_bootstrap, strata": lambda a, b, c: stats.paired_bootstrap(a, b, strata=["s", *"t" * (len(a) - 1)]),
     "pairs_needed": lambda a, b, c: stats.pairs_needed(abs(sum(a)) / 9, deviation=abs(sum(b))),
     "pass_at_k": lambda a, b, c: stats.pass_at_k([5] * len(a), a, 2),
+    "performance_gap_recovered": lambda a, b, c: stats.performance_gap_recovered(a, b, b, cluster=c, resamples=200),
+    "performance_gap_recovered, metric": lambda a, b, c: stats.performance_gap_recovered(
+        a, b, b, metric=lambda rows: float(np.median(rows)), cluster=c, resamples=100
+    ),
     "ppi_mean": lambda a, b, c: stats.ppi_mean(a, b, a),
     "preference_share": lambda a, b, c: stats.preference_share([0.5 + abs(x) / 2 for x in a], len(b)),
     "proportion_interval": lambda a, b, c: [
