@@ -173,7 +173,7 @@ def rankings_match(logprobs: npt.ArrayLike, ranks: npt.ArrayLike) -> Flags:
         raise DataError("there is no ranking")
     better = wanted[:, :, None] < wanted[:, None, :]
     likelier = values[:, :, None] > values[:, None, :]
-    found: Flags = (likelier | ~better).all(axis=(1, 2))
+    found: Flags = np.all(likelier | ~better, axis=(1, 2))
     return found
 
 

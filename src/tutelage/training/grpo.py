@@ -6,12 +6,9 @@ TRL is the extra ``trl``; importing this module does not need it. What is ours: 
 
 from __future__ import annotations
 
-import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +18,7 @@ import transformers
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tutelage.errors import ConfigError, DataError
+from tutelage.training.trl_session import generators_kept, need_trl, quiet
 from tutelage.types import Row, Verifier
 
 __all__ = ["GrpoResult", "GrpoSettings", "group_advantages", "reinforce", "reward_function"]
@@ -149,10 +147,10 @@ def reinforce(
     """
     if not rows:
         raise DataError("there are no prompts to reinforce")
-    _need_trl()
+    need_trl("GRPO")
     reward = reward_function(verifier, rows)
     started = time.process_time()
-    with _generators_kept(), _quiet():
+    with generators_kept(), quiet():
         trainer = _trainer(model, tokenizer, rows, reward, settings, folder, seed)
         trainer.train()
     model.eval()
@@ -227,34 +225,3 @@ def _score(verifier: Verifier, row: Row, text: str) -> float:
 
 def _text(completion: Any) -> str:
     return completion if isinstance(completion, str) else str(completion[-1]["content"])
-
-
-def _need_trl() -> None:
-    if find_spec("trl") is None:
-        raise ConfigError("GRPO runs through TRL, which is not installed", hint="pip install 'tutelage[trl]'")
-
-
-@contextmanager
-def _generators_kept() -> Iterator[None]:
-    """Global generators as they were, however the block ends."""
-    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - put back, not used
-    try:
-        with torch.random.fork_rng():
-            yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)  # noqa: NPY002
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No progress bars of datasets and transformers while TRL prepares its rows."""
-    import datasets
-
-    shown = datasets.are_progress_bars_disabled()
-    datasets.disable_progress_bars()
-    try:
-        yield
-    finally:
-        if not shown:
-            datasets.enable_progress_bars()

@@ -9,8 +9,9 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from tutelage.errors import ConfigError, DataError
 from tutelage.papers.lab.tokenizer import trained_tokenizer
-from tutelage.training import grpo
+from tutelage.training import grpo, trl_session
 from tutelage.training.grpo import GrpoSettings, group_advantages, reinforce, reward_function
+from tutelage.training.trl_session import generators_kept, quiet
 from tutelage.types import Verdict
 from tutelage.verify import countdown, exact
 
@@ -86,7 +87,7 @@ def test_the_gradient_is_that_of_a_naive_policy_gradient(tmp_path):
         return Verdict(float(len(text) % 2))
 
     model = tiny()
-    with grpo._generators_kept(), grpo._quiet():
+    with generators_kept(), quiet():
         settings = short(steps=1, prompts=1)
         trainer = grpo._trainer(model, TOKENIZER, rows, reward_function(watching, rows), settings, tmp_path, 0)
         original = trainer._compute_loss
@@ -137,7 +138,7 @@ def test_a_reward_reads_its_own_row():
 
 
 def test_without_trl_the_message_names_the_extra(tmp_path, monkeypatch):
-    monkeypatch.setattr(grpo, "find_spec", lambda name: None)
+    monkeypatch.setattr(trl_session, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"tutelage\[trl\]"):
         reinforce(tiny(), TOKENIZER, ROWS, exact, short(), folder=tmp_path)
 
