@@ -5,6 +5,7 @@ TRL is the extra ``trl``; importing this module does not need it.
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -60,7 +61,7 @@ def prefer(
     folder: Path,
     seed: int = 0,
 ) -> DpoResult:
-    """Train ``model`` in place on preference pairs; the reference is the model as it comes.
+    """Train ``model`` in place on preference pairs; the reference is a copy of the model as it comes.
 
     The same call on the same machine gives the same weights; global generators are put back afterwards.
 
@@ -114,7 +115,6 @@ def _trainer(
         beta=settings.beta,
         max_grad_norm=settings.max_grad_norm,
         max_length=None,
-        precompute_ref_log_probs=True,  # no second copy of the model
         seed=seed % 2**31,
         use_cpu=not torch.cuda.is_available() and not torch.backends.mps.is_available(),
         bf16=False,
@@ -126,7 +126,11 @@ def _trainer(
     )
     columns = [{name: pair[name] for name in ("prompt", "chosen", "rejected")} for pair in pairs]
     trainer = DPOTrainer(
-        model=model, args=arguments, train_dataset=Dataset.from_list(columns), processing_class=tokenizer
+        model=model,
+        ref_model=copy.deepcopy(model),  # computed beforehand, its log-probabilities would go through a file in /tmp
+        args=arguments,
+        train_dataset=Dataset.from_list(columns),
+        processing_class=tokenizer,
     )
     trainer.remove_callback(transformers.trainer_callback.PrinterCallback)
     return trainer
