@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -29,8 +31,12 @@ def balanced_labels(weak: Tensor, *, floor: float = 1e-6) -> Tensor:
     return torch.softmax(logs - logs.mean(0), dim=1)
 
 
-def check_labels(weak: Tensor) -> None:
+def check_labels(weak: Tensor, ids: Sequence[str] | None = None) -> None:
     """Nothing if each row of ``weak`` [B, K] is a distribution over at least two classes.
+
+    Args:
+        weak: float, any device.
+        ids: [B] of the items, for the message; None names rows.
 
     Raises:
         ShapeError: not [B, K], K below 2.
@@ -44,13 +50,17 @@ def check_labels(weak: Tensor) -> None:
     values = weak.detach().double()
     if not bool(torch.isfinite(values).all()):
         place = int((~torch.isfinite(values)).any(1).nonzero()[0])
-        raise NumericalError("a weak label is NaN or infinite", where=f"row {place}", hint="leave the row out")
+        raise NumericalError("a weak label is NaN or infinite", where=_place(place, ids), hint="leave the row out")
     wrong = (values < 0).any(1) | ((values.sum(1) - 1).abs() > _ROW_SUM)
     if bool(wrong.any()):
         place = int(wrong.nonzero()[0])
         shown = ", ".join(f"{one:.4g}" for one in values[place][:6].tolist())
         raise RangeError(
             f"weak probabilities that do not sum to 1 or lie below 0: {shown}",
-            where=f"row {place}",
+            where=_place(place, ids),
             hint="give probabilities, not logits or counts",
         )
+
+
+def _place(row: int, ids: Sequence[str] | None) -> str:
+    return f"row {row}" if ids is None else f"item {ids[row]!r}"
