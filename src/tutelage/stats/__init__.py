@@ -11,6 +11,7 @@ from tutelage.stats.bootstrap import Bootstrap, paired_bootstrap
 from tutelage.stats.comparison import adjust, compare, estimate
 from tutelage.stats.composite import compare_macro, estimate_macro
 from tutelage.stats.equivalence import Equivalence, non_inferior, tost
+from tutelage.stats.fairness import FairnessReport, GroupFacts, GroupGap, exposure, fairness_report
 from tutelage.stats.flips import FlipReport, Flips, GradedFlips, Quadrant, flip_report, negative_flips, self_flips
 from tutelage.stats.gap_recovered import GapRecovered, performance_gap_recovered
 from tutelage.stats.intervals import mean_interval, proportion_interval, share_interval
@@ -75,6 +76,7 @@ __all__ = [
     "ComparisonPlan",
     "CurvePoint",
     "Equivalence",
+    "FairnessReport",
     "FlipGroup",
     "FlipReport",
     "FlipTable",
@@ -82,6 +84,8 @@ __all__ = [
     "GapRecovered",
     "GapReport",
     "GradedFlips",
+    "GroupFacts",
+    "GroupGap",
     "IdealizedAccuracy",
     "IpoReach",
     "LabelNoise",
@@ -112,6 +116,8 @@ __all__ = [
     "difference_of_shares",
     "estimate",
     "estimate_macro",
+    "exposure",
+    "fairness_report",
     "fleiss_kappa",
     "flip_report",
     "flip_table",

@@ -70,6 +70,11 @@ FUNCTIONS = {  # of two vectors and their clusters
     "difference_of_shares": lambda a, b, c: stats.difference_of_shares(a, b, c),
     "estimate": lambda a, b, c: stats.estimate(scores(a, c)),
     "estimate_macro": lambda a, b, c: stats.estimate_macro({"x": scores(a, c), "y": scores(b, c)}),
+    "exposure": lambda a, b, c: stats.exposure(a),
+    "fairness_report": lambda a, b, c: stats.fairness_report(["x", "y", *"xy" * len(a)][: len(a)], a, b, minimum=2),
+    "fairness_report, qualified": lambda a, b, c: stats.fairness_report(
+        ["x", "y", *"xy" * len(a)][: len(a)], [1.0] * len(a), b, qualified=a, minimum=2
+    ),
     "fleiss_kappa": lambda a, b, c: stats.fleiss_kappa(np.column_stack([a, b]), cluster=c),
     "flip_report": lambda a, b, c: stats.flip_report(
         scores(a, c), scores(b, c), choices=([*map(str, a)], [*map(str, b)])
