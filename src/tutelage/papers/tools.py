@@ -124,6 +124,23 @@ TOOLS: Mapping[str, tuple[Tool, ...]] = {
         Tool("tutelage.objectives.classifiers:StandardisedDistillation", "distillation at that sharpness", whole=True),
         Tool("tutelage.measure.classifiers:smoothness", "how smooth a network's outputs are, and its features"),
     ),
+    "preference-ranking": (
+        Tool(
+            "tutelage.stats:ranking_accuracy",
+            "the share of pairs whose preferred response is the likelier, plain and per token",
+            "tutelage measure MODEL --suite PAIRS.jsonl",
+            whole=True,
+        ),
+        Tool(
+            "tutelage.stats:idealized_ranking_accuracy",
+            "what the optimum of the objective would rank right, and the gap to it",
+            "tutelage measure MODEL --suite PAIRS.jsonl --reference BASE",
+        ),
+        Tool("tutelage.stats:pair_difficulty", "how hard each pair is, and the loss it would take"),
+        Tool("tutelage.functional.preference:dpo_gamma_loss", "DPO with a reference that counts more or less"),
+        Tool("tutelage.models.sequence_logprobs:sequence_logprobs", "log-probabilities of whole responses"),
+        Tool("tutelage.training.ranking_callback:RankingAccuracyCallback", "rankings in the log of TRL's DPO trainer"),
+    ),
 }
 
 

@@ -54,7 +54,8 @@ NOTES = (
     "(5 of 23).",
     "No supervised stage stands before DPO: the model knows most of the answers and has not seen their wording.",
     "The reference is a four-bit model made float32. One preferred answer a pair stands for raters of one mind.",
-    "A seed of which no pair turns round counts one half under H4: it says nothing for difficulty.",
+    "A seed of which no pair turns round counts one half under H4: it says nothing for difficulty. There was one among "
+    "the five, which is why H4 is not decided.",
     "Answers of three wordings make difficulty fall into few groups, which favours H4; 135 million parameters, short "
     "answers and 64 pairs say nothing about 7 billion and dialogues.",
 )
