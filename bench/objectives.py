@@ -2,7 +2,7 @@
 
 One small model (the laboratory of RAFT's recipe), 240 invented facts, the same number of optimizer steps and rows for
 every arm, five seeds; the learning rate of each arm is the best of three by domain accuracy on a validation wording.
-Writes ``bench/results/objectives.json`` and the picture in ``docs``; what is finished is kept in ``--out``.
+Writes ``bench/results/objectives.json``, and picture and table in ``docs``; what is finished is kept in ``--out``.
 
     python bench/objectives.py --out RUN
 """
@@ -21,7 +21,7 @@ import matplotlib
 import numpy as np
 import torch
 
-from tutelage.io import write_json
+from tutelage.io import write_json, write_text
 from tutelage.papers.lab.base_model import base_model, tokenised
 from tutelage.papers.lab.instructions import format_instructions, mixture
 from tutelage.papers.lab.measurement import (
@@ -45,6 +45,7 @@ RAFT = ArmPlan("fused", supervised=True, distilled=True, conditioned=True)
 RATES = (3e-4, 1e-3, 3e-3)
 SEEDS = (0, 1, 2, 3, 4)
 SELECTION_SEED = 100
+BEGIN, END = "<!-- tradeoffs:begin -->", "<!-- tradeoffs:end -->"
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,13 @@ ARMS = {
     "sft_iw": Arm(SFT, "SFT, iw-SFT weights", lambda: {"sft": ImportanceSFT()}),
     "sft_vcore": Arm(SFT, "SFT, VCORE weights", lambda: {"sft": Vcore()}),
     "sft_random": Arm(SFT, "SFT, random tokens", lambda: {"sft": RandomTokens(0.5, 2)}),
+    "sft_constant": Arm(SFT, "SFT, constant rate", schedule="constant"),
     "sft_average": Arm(SFT, "SFT, constant rate, average", schedule="constant", averaging=AVERAGE),
     "sft_refined": Arm(ArmPlan("fused", True, False), "SFT on refined answers"),
     "opd": Arm(ArmPlan("fused", True, True), "OPD"),
     "sdft": Arm(ArmPlan("original", False, True, conditioned=True), "SDFT"),
     "raft": Arm(RAFT, "RAFT"),
+    "raft_average": Arm(RAFT, "RAFT, constant rate, average", schedule="constant", averaging=AVERAGE),
     "raft_prune": Arm(RAFT, "RAFT, Prune weights", lambda: {"kl": Reliability(PruneSettings(k=4, theta=0.5))}),
     "raft_all": Arm(
         RAFT,
@@ -166,7 +169,9 @@ def picture(table: dict[str, Any], path: Path) -> None:
         for one, other, along in ((x, y, True), (y, x, False)):
             ends = [100 * one["low"], 100 * one["high"]], [100 * other["value"]] * 2
             axes.plot(*(ends if along else ends[::-1]), color=colour, linewidth=1, alpha=0.7)
-        axes.plot(100 * x["value"], 100 * y["value"], "o", color=colour, label=ARMS[name].label)
+        point = 100 * x["value"], 100 * y["value"]
+        axes.plot(*point, "o", color=colour, label=f"{place + 1}  {ARMS[name].label}")
+        axes.annotate(str(place + 1), point, xytext=(5, 4), textcoords="offset points", fontsize=8)
     axes.axhline(0, color="0.7", linewidth=0.8)
     axes.axvline(0, color="0.7", linewidth=0.8)
     axes.set_xlabel("instructions followed, change in points (left: lost)")
@@ -175,6 +180,28 @@ def picture(table: dict[str, Any], path: Path) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()
     figure.savefig(path)
+
+
+def page(table: dict[str, Any], path: Path) -> None:
+    """The table and the picture between the marks of the page."""
+    lines = [
+        "![Domain gained against instructions kept](which-objective.png)",
+        "",
+        "| arm | domain, points | instructions, points | divergence from base, nats | rate | CPU-seconds |",
+        "|---|---|---|---|---|---|",
+    ]
+    for place, (name, row) in enumerate(table.items()):
+        points = [_cell(row[metric], 100, ".0f") for metric in ("domain_accuracy", "instructions")]
+        cells = [f"{place + 1} {ARMS[name].label}", *points, _cell(row["divergence"], 1, ".2f")]
+        lines.append(f"| {' | '.join(cells)} | {row['learning_rate']:g} | {row['cost']['cpu_seconds']:.0f} |")
+    text = path.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    write_text(path, "\n".join([before + BEGIN, *lines, END]) + rest.partition(END)[2])
+
+
+def _cell(found: dict[str, float], unit: float, form: str) -> str:
+    value, low, high = (unit * found[key] for key in ("value", "low", "high"))
+    return f"{value:+{form}} ({low:{form}} to {high:{form}})"
 
 
 def main() -> None:
@@ -200,6 +227,7 @@ def main() -> None:
     kept = {"command": "python bench/objectives.py --out RUN", "seeds": list(SEEDS), "rates": list(RATES)}
     write_json(ROOT / "bench" / "results" / "objectives.json", {**kept, "arms": table})
     picture(table, ROOT / "docs" / "which-objective.png")
+    page(table, ROOT / "docs" / "which-objective.md")
     for name, row in table.items():
         line = [f"{row[m]['value']:+.3f} [{row[m]['low']:+.3f}, {row[m]['high']:+.3f}]" for m in metrics]
         print(f"{name:14}", *line, f"{row['cost']['cpu_seconds']:.0f} s")
