@@ -18,6 +18,7 @@ __all__ = ["measure"]
 
 MODEL_HELP = "A folder (model, adapter or tune run), an embedded model, a Hub id, or openai:URL#NAME."
 _LABELS = 12  # of a breakdown that are shown
+_QUANTILES = ("0.05", "0.5", "0.95")  # of graded metrics; results.json has more
 
 
 def measure(
@@ -29,6 +30,9 @@ def measure(
     size: Annotated[str | None, typer.Option(help="smoke, quick, standard or full; default: quick.")] = None,
     max_items: Annotated[int | None, typer.Option(help="Most items of each task.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of sampling, where a suite samples.")] = None,
+    reference: Annotated[
+        str | None, typer.Option("--reference", help="Of preference pairs: the model before preference training.")
+    ] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="key=value, e.g. device=cuda; repeatable.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="Show the built-in suites and stop.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
@@ -49,7 +53,7 @@ def measure(
     from tutelage.jobs.measure_config import MeasureConfig
     from tutelage.measure import open_suite
 
-    flags = {"size": size, "max_items": max_items, "seed": seed}
+    flags = {"size": size, "max_items": max_items, "seed": seed, "reference": reference}
     config = configuration.load(MeasureConfig, None, set_ or [], flags).value
     chosen = open_suite(suite, config.size)
     from tutelage.jobs.interrupt import stop_requests
@@ -75,6 +79,9 @@ def _show(console: Console, summary: Mapping[str, Any], out: Path) -> None:
             baseline = "" if facts["baseline"] is None else f"{facts['baseline']:.3f}"
             first = escape(task) if not place else ""
             table.add_row(first, escape(metric) + arrow, *_cells(facts["estimate"]), baseline)
+            for probability in _QUANTILES if facts["quantiles"] else ():
+                name = f"[dim]  {100 * float(probability):g} % of the items[/]"
+                table.add_row("", name, *_cells(facts["quantiles"][probability]), "")
             for name, labels in facts["groups"].items() if not place else ():
                 for label, found in list(labels.items())[:_LABELS]:
                     table.add_row("", f"[dim]  {escape(name)}: {escape(label or '(none)')}[/]", *_cells(found), "")

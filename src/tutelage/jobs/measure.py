@@ -20,6 +20,7 @@ from tutelage.jobs.measure_config import MeasureConfig
 from tutelage.jobs.progress import bar
 from tutelage.jobs.recorded_engine import RecordedEngine, identity_of
 from tutelage.jobs.run_folder import environment
+from tutelage.measure.preferences import with_ending, with_reference, with_reference_scores
 from tutelage.measure.results import write_native
 from tutelage.measure.results.table import TaskResults
 from tutelage.measure.suite import Suite, Task
@@ -62,7 +63,8 @@ def measure(
         model: see :func:`open_model`; or an engine.
         suite: a built-in suite's name, a file, or a suite.
         out: a new or empty folder, or that of an earlier run of the same model and suite.
-        config: size and the rest.
+        config: size and the rest; with ``reference`` every task of preference pairs has one beside it that compares the
+            model with that one.
         command: the exact command, for the record.
         console: shows progress; None is silent.
         should_stop: asked between batches.
@@ -76,13 +78,20 @@ def measure(
     """
     config = config or MeasureConfig()
     chosen = open_suite(suite, config.size) if isinstance(suite, str) else suite
-    chosen = chosen.first(config.max_items) if config.max_items else chosen
+    chosen = with_ending(chosen.first(config.max_items) if config.max_items else chosen, config.ending)
     _check_folder(out)
+    chosen, against = _against(chosen, config)
     engine = open_model(model, config) if isinstance(model, str) else model
     identity = identity_of(engine)
     _claim(out, model if isinstance(model, str) else engine.name, identity, chosen)
-    run = _Run(out, chosen, config, console or Console(quiet=True), facts_of(engine, model, identity))
     started = time.perf_counter()
+    asked = remembered = 0
+    if against is not None:
+        with RecordedEngine(against, out / "work", should_stop=should_stop) as recorded:
+            chosen = with_reference_scores(chosen, recorded)
+            asked, remembered = recorded.asked, recorded.remembered
+        del against
+    run = _Run(out, chosen, config, console or Console(quiet=True), facts_of(engine, model, identity))
     with RecordedEngine(
         engine,
         out / "work",
@@ -93,13 +102,22 @@ def measure(
         tables, refused = run.tasks(recorded)
         cost = {
             "seconds": round(time.perf_counter() - started, 2),
-            "asked": recorded.asked,
-            "remembered": recorded.remembered,
+            "asked": asked + recorded.asked,
+            "remembered": remembered + recorded.remembered,
             "tokens_spoken": recorded.tokens,
         }
     summary = run.summary(tables, refused, cost, command)
     write_json(out / "results.json", summary)
     return Measured(out, tables, summary)
+
+
+def _against(suite: Suite, config: MeasureConfig) -> tuple[Suite, Engine | None]:
+    """The suite with its pairs against the reference model, and that model; as they are where there is none."""
+    if not config.reference:
+        return suite, None
+    with_reference(suite, config.reference, "", config.beta)  # is refused before a model is loaded
+    reference = open_model(config.reference, config)
+    return with_reference(suite, config.reference, identity_of(reference), config.beta), reference
 
 
 def open_model(spec: str, config: MeasureConfig) -> Engine:

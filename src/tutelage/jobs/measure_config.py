@@ -23,9 +23,19 @@ class MeasureConfig:
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     device: str = "auto"
     threads: int = field(default=0, metadata={"help": "CPU threads; 0 = all physical cores"})
+    reference: str = field(
+        default="",
+        metadata={"help": "the model before preference training, for a set of preferred and rejected answers"},
+    )
+    beta: float = field(default=0.1, metadata={"help": "of the DPO loss, beside a reference"})
+    ending: Literal["end", "none"] = field(
+        default="end", metadata={"help": "whether the token that ends a response is scored with it, of preference sets"}
+    )
     trust_remote_code: bool = field(default=False, metadata={"help": "run code that comes with the model; recorded"})
 
     def __post_init__(self) -> None:
+        if not 0 < self.beta < float("inf"):
+            raise ConfigError(f"beta must be finite and above 0, not {self.beta}")
         for name in ("max_items", "batch_size", "threads"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} must not be negative, not {getattr(self, name)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from tutelage.errors import Interrupted, RangeError
 from tutelage.models.score_cache import ScoreCache, model_identity
@@ -65,11 +65,17 @@ class RecordedEngine:
         self.name = engine.name
         self.identity = identity or identity_of(engine)
         self._engine = _Known(engine, self.identity)
+        self._tokenizer = getattr(engine, "tokenizer", None)
         self._folder = folder
         self._should_stop, self.on_progress = should_stop, on_progress
         self._calls = CallCache(folder / "calls.jsonl", batch_size=batch_size, before_call=self._before_batch)
         self._scores: ScoreCache | None = None
         self._under_way = (0, 0)
+
+    @property
+    def tokenizer(self) -> Any:
+        """That of the engine, None where it has none."""
+        return self._tokenizer
 
     @property
     def asked(self) -> int:

@@ -64,12 +64,13 @@ class Item:
 @dataclass(frozen=True)
 class Answers:
     """What came of asking, in the order of the items: each metric's values [N] and, where there are such, the texts
-    that were judged and the options that were taken.
+    that were judged and the options that were taken. ``baselines`` are those that only the asked engine could tell.
     """
 
     values: Mapping[str, FloatArray]
     outputs: tuple[str, ...] | None = None
     choices: tuple[str, ...] | None = None
+    baselines: Mapping[str, float] = field(default_factory=dict)
 
 
 class Method(Protocol):

@@ -45,7 +45,7 @@ class Task:
         if not self.items:
             raise DataError("the task has no items", where=f"task {self.name}")
         answers = self.method.ask(engine, self.items, seed=seed)
-        baselines = self.method.baselines(self.items)
+        baselines = {**self.method.baselines(self.items), **answers.baselines}
         names = sorted({name for item in self.items for name in item.groups})
         grouped = any(item.cluster is not None for item in self.items)
         return TaskResults(

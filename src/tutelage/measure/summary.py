@@ -10,12 +10,16 @@ import numpy as np
 
 from tutelage.measure.results.table import TaskResults
 from tutelage.stats import estimate
+from tutelage.stats.quantiles import quantile_interval
 from tutelage.types import Scores
 
 __all__ = ["summarise"]
 
 MOST_LABELS = 60
 """Breakdowns with more labels than this are left out of a summary; the result file has them."""
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+LEAST_VALUES = 10
+"""Metrics of fewer different values have no quantiles worth telling."""
 
 
 def summarise(results: TaskResults) -> dict[str, Any]:
@@ -28,7 +32,9 @@ def summarise(results: TaskResults) -> dict[str, Any]:
         results: one task as one system answered it.
 
     Returns:
-        ``{metric: {"estimate", "baseline", "unit", "higher_is_better", "missing", "groups": {name: {label: ...}}}}``.
+        ``{metric: {"estimate", "baseline", "unit", "higher_is_better", "missing", "quantiles": {probability: ...},
+        "groups": {name: {label: ...}}}}``. Quantiles are told of metrics of ten or more different values; where items
+        come in clusters without the ends of their intervals, which take independent items.
     """
     told: dict[str, Any] = {}
     for name, facts in results.metrics.items():
@@ -43,10 +49,27 @@ def summarise(results: TaskResults) -> dict[str, Any]:
             "baseline": facts.baseline,
             "unit": facts.unit,
             "higher_is_better": facts.higher_is_better,
+            "quantiles": _quantiles(scores),
             "missing": int(np.isnan(scores.values).sum()),
             "groups": groups,
         }
     return told
+
+
+def _quantiles(scores: Scores) -> dict[str, Any]:
+    values = scores.values[~np.isnan(scores.values)]
+    if len(np.unique(values)) < LEAST_VALUES:
+        return {}
+    found = {f"{p:g}": asdict(quantile_interval(values, p)) for p in QUANTILES}
+    alone = scores.clusters is None
+    return {
+        p: {k: v if alone or k not in ("low", "high") else None for k, v in _finite(one).items()}
+        for p, one in found.items()
+    }
+
+
+def _finite(told: dict[str, Any]) -> dict[str, Any]:
+    return {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in told.items()}
 
 
 def _estimated(scores: Scores, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> dict[str, Any] | None:
@@ -60,5 +83,4 @@ def _estimated(scores: Scores, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> d
         None if scores.clusters is None else tuple(scores.clusters[i] for i in places),
         higher_is_better=scores.higher_is_better,
     )
-    plain = asdict(estimate(some))
-    return {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in plain.items()}
+    return _finite(asdict(estimate(some)))

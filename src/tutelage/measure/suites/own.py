@@ -14,6 +14,7 @@ from tutelage.io import contained, content_hash, read_jsonl
 from tutelage.measure.suite import Suite, Task
 from tutelage.measure.suites.own_items import OwnItem, own_item
 from tutelage.measure.suites.own_methods import AskingConfig, own_method
+from tutelage.measure.suites.own_preferences import is_preference, preference_task
 
 __all__ = ["SuiteFile", "SuiteSection", "TaskSection", "read_suite"]
 
@@ -58,7 +59,8 @@ def read_suite(path: Path) -> Suite:
 
     An item has a ``prompt`` (text or a list of messages) and, as its scorer needs, a ``target`` and ``choices``;
     perhaps ``scorer`` and ``parameters`` of its own, ``groups`` (labels by name), ``cluster``, ``id`` (default: a hash
-    of what it asks).
+    of what it asks). JSON lines of ``prompt``, ``chosen`` and ``rejected`` are a set of preference pairs: see
+    :func:`tutelage.measure.suites.own_preferences.preference_task`.
 
     Args:
         path: a ``.toml`` or ``.jsonl`` file in UTF-8.
@@ -97,8 +99,11 @@ def _from_lines(path: Path) -> Suite:
     versions = {str(value["version"]) for _, value in places if isinstance(value, Mapping) and "version" in value}
     if len(versions) > 1:
         raise DataError(f"the items are of several versions: {', '.join(sorted(versions))}", where=str(path))
-    section = TaskSection(name=name, scorer="", items=[])
-    task = _task(section, [(where, _without_version(value)) for where, value in places], path)
+    rows = [(where, _without_version(value)) for where, value in places]
+    if rows and is_preference(rows[0][1]):
+        task = preference_task(name, rows)
+    else:
+        task = _task(TaskSection(name=name, scorer="", items=[]), rows, path)
     return _suite(SuiteSection(name, next(iter(versions), "")), (task,), path)
 
 

@@ -13,7 +13,7 @@ from tutelage.io import content_hash
 from tutelage.measure.asking import Item
 from tutelage.types import Message, Verifier
 
-__all__ = ["CHOICE", "FREE_TEXT", "AskingConfig", "OwnItem", "own_item"]
+__all__ = ["CHOICE", "FREE_TEXT", "AskingConfig", "OwnItem", "groups_of", "own_item", "prompt_of", "text_of"]
 
 CHOICE, FREE_TEXT = "choice", "free_text"
 _RENAMED = {"named-choice": "choice"}  # the verifier of answers that name a choice, beside the choice by probability
@@ -74,16 +74,16 @@ def own_item(value: Any, where: str, task: AskingConfig) -> OwnItem:
             close = nearest(str(key), _KEYS)
             hint = f"did you mean {close!r}?" if close else f"an item has {', '.join(_KEYS)}"
             raise DataError(f"unknown key {key!r}", where=where, hint=hint)
-    prompt = _prompt(value.get("prompt"), task.system, where)
+    prompt = prompt_of(value.get("prompt"), task.system, where)
     target, choices = _target(value.get("target"), where), _choices(value.get("choices"), where)
-    scorer = _text(value.get("scorer", task.scorer or (CHOICE if choices else "")), "scorer", where)
+    scorer = text_of(value.get("scorer", task.scorer or (CHOICE if choices else "")), "scorer", where)
     if not scorer:
         raise DataError("no scorer is named", where=where, hint='give the task or the item one, e.g. scorer = "number"')
     if scorer in _NEED_TARGET and not target.strip():
         raise DataError(f"the scorer {scorer!r} needs a target", where=where, hint="give the right answer as target")
     if scorer in (CHOICE, "named-choice"):
         _check_options(scorer, target, choices, where)
-    identity = _text(value.get("id", content_hash([prompt, target, list(choices)])[:16]), "id", where)
+    identity = text_of(value.get("id", content_hash([prompt, target, list(choices)])[:16]), "id", where)
     if not identity:
         raise DataError("the id is empty", where=where, hint="leave it out, or give it a text")
     cluster = value.get("cluster")
@@ -92,14 +92,15 @@ def own_item(value: Any, where: str, task: AskingConfig) -> OwnItem:
         prompt,
         target,
         choices,
-        _groups(value.get("groups", {}), where),
-        None if cluster is None else _text(cluster, "cluster", where),
+        groups_of(value.get("groups", {}), where),
+        None if cluster is None else text_of(cluster, "cluster", where),
     )
     parameters = value.get("parameters", task.parameters)
     return OwnItem(item, where, scorer, parameters, _verifier(scorer, item, parameters, where))
 
 
-def _prompt(value: Any, system: str, where: str) -> str | tuple[Message, ...]:
+def prompt_of(value: Any, system: str, where: str) -> str | tuple[Message, ...]:
+    """Text as it is or messages, with ``system`` as the first of them where there is none; checked."""
     if isinstance(value, str) and value.strip():
         first: tuple[Message, ...] = ({"role": "system", "content": system}, {"role": "user", "content": value})
         return first if system else value
@@ -127,7 +128,7 @@ def _target(value: Any, where: str) -> str:
         return ""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
-    return _text(value, "target", where)
+    return text_of(value, "target", where)
 
 
 def _choices(value: Any, where: str) -> tuple[str, ...]:
@@ -147,13 +148,15 @@ def _check_options(scorer: str, target: str, choices: tuple[str, ...], where: st
         )
 
 
-def _groups(value: Any, where: str) -> dict[str, str]:
+def groups_of(value: Any, where: str) -> dict[str, str]:
+    """Labels by the name of their breakdown, checked."""
     if not isinstance(value, Mapping) or not all(isinstance(label, str) for label in value.values()):
         raise DataError("groups must map names to labels", where=where, hint='groups = {topic = "law"}')
     return {str(name): label for name, label in value.items()}
 
 
-def _text(value: Any, key: str, where: str) -> str:
+def text_of(value: Any, key: str, where: str) -> str:
+    """A text, checked."""
     if not isinstance(value, str):
         raise DataError(f"{key} must be text, not {value!r}"[:200], where=where, hint="put it in quotes")
     return value
