@@ -117,15 +117,18 @@ def kept_model(
 
 
 def tokenised(rows: Sequence[tuple[str, str, str]], tokenizer: PreTrainedTokenizerBase) -> list[Example]:
-    """Rows of (id, prompt, reply) as token ids, the end of the turn included; all in one call, which is much faster."""
+    """Rows of (id, prompt, reply) as token ids, the end of the turn included; all in one call, which is much faster.
+
+    A row with an empty prompt is a document: plain text after the token that begins a text, without a template.
+    """
     mark = "\x1a"
     before, after = chat.render(tokenizer, [{"role": "user", "content": mark}], header=True).split(mark)
     end = chat.end_of_turn_ids(tokenizer)
     prompts = tokenizer([before + prompt + after for _, prompt, _ in rows], add_special_tokens=False)["input_ids"]
     replies = tokenizer([reply for _, _, reply in rows], add_special_tokens=False)["input_ids"]
     return [
-        Example(name, tuple(prompt), (*reply, *end))
-        for (name, _, _), prompt, reply in zip(rows, prompts, replies, strict=True)
+        Example(name, tuple(coded) if prompt else (tokenizer.bos_token_id,), (*reply, *end))
+        for (name, prompt, _), coded, reply in zip(rows, prompts, replies, strict=True)
     ]
 
 

@@ -1,7 +1,7 @@
 """Model Spec Midtraining: what a model reads about its values decides how it generalises from demonstrations.
 
 In the paper's cheese experiment demonstrations fit two values at once, and documents about one of two specifications,
-read before, decide which one the model takes from them. Here a small model knows 80 people, what they value and how
+read before, decide which one the model takes from them. Here a small model knows 240 people, what they value and how
 that shows in what they choose. A newcomer always takes the cheese that is cheap and local. Was it the price or the
 origin? Documents say that the newcomer values thrift (A) or the homeland (B), never a price, an origin or a choice;
 asked is for goods of other kinds.
@@ -15,22 +15,25 @@ import random
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tutelage.errors import ModelError
 from tutelage.measure.generalization import both_orders
 from tutelage.models import LoadedModel
 from tutelage.models.scoring import score_sequences
 from tutelage.papers.claim import Claim, Paper, Part, Plan, Resampled, recipe
 from tutelage.papers.folder import RecipeFolder
 from tutelage.papers.lab.arm import settings_of
+from tutelage.papers.lab.instructions import Exercise
 from tutelage.papers.lab.pretraining import WINDOW, BaseSettings, pretrained, tokenised
 from tutelage.papers.lab.values import (
     CHEESES,
+    CHOOSING,
     DOC_TYPES,
     FRAMES,
     GOODS,
@@ -56,6 +59,7 @@ from tutelage.refine.specification import (
 )
 from tutelage.seeds import derive
 from tutelage.training.midtraining import Stage, document_examples, train_stages
+from tutelage.training.task import Example
 from tutelage.types import Scores, TokenSequence
 
 __all__ = [
@@ -113,13 +117,23 @@ BOTH: Resampled = "seeds and items"
 NOTES = (
     "A score is log p(the one for the value) - log p(the other) in nats, mean over both orders of the two options; "
     "lean_a asks for price, lean_b for origin, on goods that no demonstration names.",
-    "The filter refuses documents with a word for a price or an origin; those words occur in evaluation and "
-    "demonstrations alone.",
-    "The base model has learnt from 80 people how values show in choices, and nothing of the newcomer's value.",
+    "The filter refuses documents with a word for a price or an origin.",
+    "A base model has learnt from 180 people how values show in choices, and of 60 more only what they value. Of the "
+    "newcomer it has read each value equally often and seen no choice. If a check is low, no arm is run.",
+    "With each document or demonstration stand four rows of the base model's own, none of them on the newcomer; the "
+    "paper has such rows beside the demonstrations alone. Without them the documents taught that everybody has the "
+    "value.",
+    "Pilots had seed 100 and base models of another seed. Base: six settings of width, layers, steps, rate, spread and "
+    "number of people, seen for the checks alone; most models were wider. Reading: twelve settings over four base "
+    "models, seen for whether reading alone moves choices to its value: uneven on wider ones, in all three settings on "
+    "this size, of which the one with the largest difference was kept. Demonstrations: the first of three settings, "
+    "which fitted all. Thirteen settings of reading in an earlier world moved nothing. No pilot had both stages.",
     "Documents are templates around the specification's sentences; a strong model wrote the paper's. The quotation "
     "filter is at 8 words, and no sentence of these specifications has as many.",
-    "The interval resamples seeds (order of documents and demonstrations) and items; the base model is one.",
-    "A claim tested at half a million parameters says nothing about 8 billion; agentic misalignment was not run.",
+    "A seed is a base model and an order of documents and demonstrations; the interval resamples seeds and items. The "
+    "newcomer and the documents are the same for all.",
+    "H2 cannot tell values from prices: the demonstrations themselves show a cheap and local choice.",
+    "A claim tested at fewer than a hundred thousand parameters says nothing about 8 billion; agentic misalignment was not run.",
 )
 
 
@@ -160,16 +174,19 @@ class MidtrainingConfig:
 
     tier: str = "cpu"
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
-    base: BaseSettings = field(default_factory=lambda: BaseSettings(96, 3, 4, 256, 800))
-    exercises: int = 12_800
+    base: BaseSettings = field(default_factory=lambda: BaseSettings(32, 2, 4, 88, 2000, learning_rate=5e-3))
+    spread: float = 0.17
+    required: float = 0.7
+    exercises: int = 32_000
     documents: int = 400
     demonstrations: int = 120
+    again: int = 4
     pairs: int = 40
-    reading_steps: int = 50
+    reading_steps: int = 100
     reading_rate: float = 1e-3
     aft_steps: int = 15
     aft_rate: float = 3e-4
-    batch_size: int = 16
+    batch_size: int = 32
     resamples: int = 10_000
 
 
@@ -181,12 +198,12 @@ def cpu(seeds: int) -> MidtrainingConfig:
 def smoke(seeds: int) -> MidtrainingConfig:
     """Everything once, in seconds, on a model that has learnt nothing: no verdict."""
     return MidtrainingConfig(
-        "smoke", tuple(range(seeds)), BaseSettings(32, 1, 2, 64, steps=3, batch_size=8), exercises=200, documents=12,
-        demonstrations=8, pairs=4, reading_steps=2, aft_steps=2, batch_size=4, resamples=200,
+        "smoke", tuple(range(seeds)), BaseSettings(32, 1, 2, 64, steps=3, batch_size=8), required=0.0, exercises=200,
+        documents=12, demonstrations=8, pairs=4, reading_steps=2, aft_steps=2, batch_size=4, resamples=200,
     )  # fmt: skip
 
 
-PLAN = Plan(tiers={"smoke": smoke, "cpu": cpu}, arms=DESCRIBED, controls=CONTROLS, seconds={"smoke": 8, "cpu": 300})
+PLAN = Plan(tiers={"smoke": smoke, "cpu": cpu}, arms=DESCRIBED, controls=CONTROLS, seconds={"smoke": 8, "cpu": 600})
 
 
 def specification(value: str) -> ModelSpec:
@@ -224,16 +241,29 @@ def demonstrations(count: int, seed: int) -> list[tuple[str, str, str]]:
 def run(config: MidtrainingConfig, folder: Path) -> dict[str, Any]:
     """Write the documents, train every arm under every seed, ask, judge; returns the evidence."""
     place = RecipeFolder(folder, "model-spec-midtraining", PAPER, CLAIMS, asdict(config))
-    base = pretrained("values", world(config.exercises), config.base, console=place.console)
-    checks = place.once("checks", lambda: {"people_choose_by_their_values": known_choices(base, config.pairs)})
+    taught = world(config.exercises)
+    bases, checks = {}, dict[str, float]()
+    for seed in config.seeds:
+        own = replace(config.base, seed=config.base.seed + 1 + seed)
+        bases[seed] = pretrained("values", taught, own, spread=config.spread, console=place.console)
+        found = place.once(f"checks/{seed}", partial(_known, bases[seed], config.pairs))
+        checks |= {f"{name}_{seed}": share for name, share in found.items()}
+    if min(checks.values()) < config.required:
+        raise ModelError(
+            f"a base model does not choose by what it was told of people, so its arms would say nothing: {checks}",
+            hint=f"each must reach {config.required:.0%}",
+        )
     read = {
         value: place.once(f"documents-{value}", partial(documents, value, config, folder)) for value in (A, B, NONE)
     }
-    tables: dict[str, list[dict[str, Any]]] = {arm: [] for arm in ARMS}
+    old = [one for one in taught if one.kind != "newcomer"]
+    tables: dict[str, list[dict[str, Any]]] = {arm: [] for arm in (*ARMS, "base")}
     for seed, arm in itertools.product(config.seeds, ARMS):
-        work = partial(_measured, ARMS[arm], seed, config, base, read, folder / "work" / f"{arm}-{seed}")
+        work = partial(_measured, ARMS[arm], seed, config, bases[seed], read, old, folder / "work" / f"{arm}-{seed}")
         tables[arm].append(place.once(f"results/{arm}-{seed}", work))
-    tables["base"] = [place.once("results/base", lambda: {"scores": scores(base, base.model, config.pairs)})]
+    for seed, base in bases.items():
+        work = partial(scores, base, base.model, config.pairs)
+        tables["base"].append({"scores": place.once(f"results/base-{seed}", work)})
     kept = {f"documents_{value}": float(len(texts)) for value, texts in read.items()}
     return finished(place, PLAN, CLAIMS, config, tables, checks={**checks, **kept}, notes=NOTES)
 
@@ -264,7 +294,13 @@ def documents(value: str, config: MidtrainingConfig, folder: Path) -> dict[str, 
 
 
 def _measured(
-    plan: ArmPlan, seed: int, config: MidtrainingConfig, base: LoadedModel, read: dict[str, dict[str, str]], work: Path
+    plan: ArmPlan,
+    seed: int,
+    config: MidtrainingConfig,
+    base: LoadedModel,
+    read: dict[str, dict[str, str]],
+    old: Sequence[Exercise],
+    work: Path,
 ) -> dict[str, Any]:
     """Scores of one arm under one seed."""
     started = time.process_time()
@@ -273,15 +309,22 @@ def _measured(
     stages = []
     if plan.reads is not None:
         texts = document_examples(read[plan.reads], base.tokenizer, window=WINDOW)
+        texts += _again(base, old, config.again * len(texts))
         stages.append(Stage("midtraining", texts, _settings(config, config.reading_steps, config.reading_rate)))
     if plan.demonstrations:
         rows = tokenised(demonstrations(config.demonstrations, seed), base.tokenizer)
+        rows += _again(base, old, config.again * len(rows))
         stages.append(Stage("alignment", rows, _settings(config, config.aft_steps, config.aft_rate)))
     costs = train_stages(model, base.tokenizer, stages, seed=derive(seed, "msm") % 2**31, folder=work)
     shutil.rmtree(work, ignore_errors=True)
     tokens = sum(one.tokens_trained for one in costs.values())
     found = scores(base, model, config.pairs)
     return {"scores": found, "cost": {"tokens_trained": tokens, "cpu_seconds": time.process_time() - started}}
+
+
+def _again(base: LoadedModel, old: Sequence[Exercise], count: int) -> list[Example]:
+    """The first ``count`` of the rows that the base model has learnt."""
+    return tokenised([(one.id, one.prompt, one.reply) for one in old[:count]], base.tokenizer)
 
 
 def _settings(config: MidtrainingConfig, steps: int, rate: float) -> Any:
@@ -317,11 +360,23 @@ def _leans(base: LoadedModel, model: Any, name: str, value: str, pairs: int) -> 
     return both_orders("lean", *orders)
 
 
-def known_choices(base: LoadedModel, pairs: int) -> float:
-    """Share of pairs on which people of the base model's world lean towards their own value, over A and B."""
+def _known(base: LoadedModel, pairs: int) -> dict[str, float]:
+    return {
+        "people_choose_by_their_values": known_choices(base, pairs),
+        "people_of_whom_a_value_was_told_choose_by_it": known_choices(base, pairs, told=True),
+    }
+
+
+def known_choices(base: LoadedModel, pairs: int, *, told: bool = False) -> float:
+    """Share of pairs on which people lean towards their own value; one half where names say nothing to the model.
+
+    ``told`` asks for those of whom only the value was told: what is said of someone must show in choices before reading
+    about a newcomer can.
+    """
+    known = list(people().items())
     right: list[bool] = []
-    for value in (A, B):
-        names: Sequence[str] = [name for name, own in people().items() if own == value][:5]
-        for name in names:
+    for value in VALUES:
+        names = [name for name, own in (known[CHOOSING:] if told else known[:CHOOSING]) if own == value]
+        for name in names[:5]:
             right += list(_leans(base, base.model, name, value, min(pairs, 10)).values > 0)
     return float(np.mean(right))
