@@ -133,7 +133,8 @@ NOTES = (
     "A seed is a base model and an order of documents and demonstrations; the interval resamples seeds and items. The "
     "newcomer and the documents are the same for all.",
     "H2 cannot tell values from prices: the demonstrations themselves show a cheap and local choice.",
-    "A claim tested at fewer than a hundred thousand parameters says nothing about 8 billion; agentic misalignment was not run.",
+    "A claim tested at fewer than a hundred thousand parameters says nothing about 8 billion. Agentic misalignment was "
+    "not run.",
 )
 
 
