@@ -10,6 +10,7 @@ from tutelage.stats.alignment import Aligned, UnmatchedWarning, align
 from tutelage.stats.bootstrap import Bootstrap, paired_bootstrap
 from tutelage.stats.comparison import adjust, compare, estimate
 from tutelage.stats.composite import compare_macro, estimate_macro
+from tutelage.stats.deception import DeceptionReport, deception_score, knowledge_regions
 from tutelage.stats.equivalence import Equivalence, non_inferior, tost
 from tutelage.stats.fairness import FairnessReport, GroupFacts, GroupGap, exposure, fairness_report
 from tutelage.stats.flips import FlipReport, Flips, GradedFlips, Quadrant, flip_report, negative_flips, self_flips
@@ -75,6 +76,7 @@ __all__ = [
     "ClaimVerdict",
     "ComparisonPlan",
     "CurvePoint",
+    "DeceptionReport",
     "Equivalence",
     "FairnessReport",
     "FlipGroup",
@@ -113,6 +115,7 @@ __all__ = [
     "cohen_kappa",
     "compare",
     "compare_macro",
+    "deception_score",
     "difference_of_shares",
     "estimate",
     "estimate_macro",
@@ -126,6 +129,7 @@ __all__ = [
     "ipo_reachable",
     "jonckheere",
     "kendall_tau",
+    "knowledge_regions",
     "krippendorff_alpha",
     "label_noise_probe",
     "length_diagnostic",

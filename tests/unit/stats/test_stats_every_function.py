@@ -92,6 +92,8 @@ FUNCTIONS = {  # of two vectors and their clusters
     "krippendorff_alpha, ordinal": lambda a, b, c: stats.krippendorff_alpha([a, b], level="ordinal"),
     "krippendorff_alpha, interval": lambda a, b, c: stats.krippendorff_alpha([a, b], level="interval"),
     "length_only_accuracy": lambda a, b, c: stats.length_only_accuracy(a, b, cluster=c),
+    "deception_score": lambda a, b, c: stats.deception_score(a, b, a, b, cluster=c, resamples=200),
+    "knowledge_regions": lambda a, b, c: stats.knowledge_regions(a, b),
     "label_noise_probe": lambda a, b, c: stats.label_noise_probe([a], [b]),
     "length_diagnostic": lambda a, b, c: stats.length_diagnostic(b, a, [*range(len(b))], resamples=200),
     "length_diagnostic, halves": lambda a, b, c: stats.length_diagnostic(
