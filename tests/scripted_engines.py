@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tutelage.errors import EngineError
 from tutelage.refine import RaftRefiner, RefineSettings, RuleJudge, Similarity, TemplateFuser
 from tutelage.types import Chat, Completion, Row, Sampling, TokenScores, TokenSequence
 
@@ -56,10 +57,10 @@ class ScriptedEngine:
         return answers
 
     def score(self, sequences: Sequence[TokenSequence], **_: object) -> list[TokenScores]:
-        raise NotImplementedError
+        raise EngineError("a scripted engine gives no log-probabilities")
 
     def encode(self, prompt: Chat, completion: str = "") -> TokenSequence:
-        raise NotImplementedError
+        raise EngineError("a scripted engine gives no log-probabilities")
 
 
 class WordEncoder:

@@ -1,4 +1,4 @@
-"""``tutelage refine``: the data half of RAFT alone."""
+"""``tutelage refine``: a data set in the model's own words, without training."""
 
 from __future__ import annotations
 
@@ -54,6 +54,8 @@ def _show(console: Console, done: RefinedData) -> None:
         f"{report.changed} of {report.rows} answers changed ({report.fused} fused, {report.rewritten} rewritten), "
         f"{report.kept} kept, {report.dropped} dropped; {report.tokens_generated} tokens in {report.seconds:.0f} s"
     )
+    if report.gap_line:
+        console.print(report.gap_line, highlight=False)
     for reason, count in report.reasons.items():
         console.print(f"  {count:5d}  {escape(reason)}", highlight=False)
     for warning in report.warnings:

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from tutelage import assets
 from tutelage import config as configuration
 from tutelage.data import LoadReport, ReadOptions, Rejected, load_dataset_rows, write_rejected
 from tutelage.data.tasks import domain_rows, tasks
-from tutelage.errors import DataError, StoreError
+from tutelage.errors import DataError, EngineError, StoreError
 from tutelage.io import content_hash, file_sha256, write_json, write_jsonl
 from tutelage.io.documents import read_json
 from tutelage.refine import (
@@ -36,6 +36,7 @@ from tutelage.refine import (
     SdftDataRefiner,
     Similarity,
     TemplateFuser,
+    gap_of_refinement,
     report_on,
     run,
 )
@@ -136,6 +137,7 @@ def refine_rows(
     *,
     settings: RefineSettings,
     options: RunOptions | None = None,
+    model: Engine | None = None,
 ) -> RefinedData:
     """Refine rows into a folder: ``train.jsonl`` (TRL's format), ``records.jsonl`` (one per row), ``report.json``.
 
@@ -148,6 +150,8 @@ def refine_rows(
         out: the folder; may hold an earlier, interrupted run.
         settings: recorded in the report.
         options: batch sizes, progress, stopping.
+        model: the one that will be tuned. With ``method = "dgr"`` the distance of the refusals from its own answers is
+            measured, before and after, for the report and, row by row, ``gap.jsonl``; None measures nothing.
 
     Returns:
         The rows to train on and the report.
@@ -161,24 +165,43 @@ def refine_rows(
     report = report_on(rows, result, asdict(settings))
     kept = [r.row for r in result.refined if r.row is not None]
     mark = content_hash([refiner.fingerprint(), list(rows)])
-    if not _is_written(folder, mark):
-        write_jsonl(folder / "train.jsonl", kept)
-        write_jsonl(folder / "records.jsonl", (_record(row, r) for row, r in zip(rows, result.refined, strict=True)))
-        files = {name: file_sha256(folder / name) for name in ("train.jsonl", "records.jsonl")}
-        write_json(folder / "report.json", {"inputs": mark, "files": files, **report.to_dict()})
+    if (told := _written(folder, mark)) is not None:
+        return RefinedData(kept, replace(report, gap=told.get("gap", {})), folder)
+    names = ["train.jsonl", "records.jsonl"]
+    if settings.method == "dgr" and model is not None:
+        report, gaps = _with_gap(report, rows, result.refined, model, settings)
+        if gaps is not None:
+            write_jsonl(folder / "gap.jsonl", gaps)
+            names.append("gap.jsonl")
+    write_jsonl(folder / "train.jsonl", kept)
+    write_jsonl(folder / "records.jsonl", (_record(row, r) for row, r in zip(rows, result.refined, strict=True)))
+    files = {name: file_sha256(folder / name) for name in names}
+    write_json(folder / "report.json", {"inputs": mark, "files": files, **report.to_dict()})
     return RefinedData(kept, report, folder)
+
+
+def _with_gap(
+    report: RefineReport, rows: Sequence[Row], refined: Sequence[Refined], model: Engine, settings: RefineSettings
+) -> tuple[RefineReport, list[dict[str, Any]] | None]:
+    try:
+        means, records = gap_of_refinement(rows, refined, model, max_new_tokens=settings.max_new_tokens)
+    except EngineError as error:
+        told = f"the distance from the model's own answers was not measured: {error.what}"
+        return replace(report, warnings=[*report.warnings, told]), None
+    return replace(report, gap=means), records
 
 
 def _record(row: Row, refined: Refined) -> dict[str, Any]:
     return {"id": row["id"], "outcome": refined.outcome, "reason": refined.reason, **refined.trace}
 
 
-def _is_written(folder: Path, mark: str) -> bool:
-    """True when the report in the folder is of these inputs and the files are as it says."""
+def _written(folder: Path, mark: str) -> dict[str, Any] | None:
+    """The report in the folder when it is of these inputs and the files are as it says."""
     with suppress(StoreError, DataError, OSError, KeyError, TypeError, AttributeError):
         told = read_json(folder / "report.json")
-        return bool(told["inputs"] == mark) and all(file_sha256(folder / n) == h for n, h in told["files"].items())
-    return False
+        if told["inputs"] == mark and all(file_sha256(folder / n) == h for n, h in told["files"].items()):
+            return dict(told)
+    return None
 
 
 def refine_dataset(
@@ -216,9 +239,10 @@ def refine_dataset(
         hint = f"see {folder / 'rejected.jsonl'}"
         write_rejected(folder / "rejected.jsonl", loaded.rejected)
         raise DataError("there is no usable row", where=config.data.source, hint=hint)
-    refiner = build_refiner(config.refine, parts or _open_parts(config), seed=config.seed)
+    parts = parts or _open_parts(config)
+    refiner = build_refiner(config.refine, parts, seed=config.seed)
     options = RunOptions(batch_size=config.batch_size, console=console, should_stop=should_stop)
-    done = refine_rows(rows, refiner, folder, settings=config.refine, options=options)
+    done = refine_rows(rows, refiner, folder, settings=config.refine, options=options, model=parts.rewriter)
     left = {row["id"] for row in done.rows}
     dropped = [
         Rejected(number, "dropped_by_refinement", row["id"], json.dumps(row, ensure_ascii=False)[:2000])

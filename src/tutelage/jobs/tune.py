@@ -211,7 +211,7 @@ class _Tuning:
         refined: list[RefinedData] = []
 
         def work() -> dict[str, Any]:
-            refined.append(refine_rows(rows, refiner, folder, settings=settings, options=options))
+            refined.append(refine_rows(rows, refiner, folder, settings=settings, options=options, model=engine))
             return refined[0].report.to_dict()
 
         report = self.folder.phase("refine", work)
@@ -220,6 +220,8 @@ class _Tuning:
         self.console.print(
             f"  {report['changed']} of {report['rows']} answers rewritten, {report['kept']} kept as they were"
         )
+        if refined and refined[0].report.gap_line:
+            self.console.print(f"  {refined[0].report.gap_line}")
         return refined[0].rows if refined else read_rows(folder / "train.jsonl")
 
     def _arm(

@@ -10,7 +10,7 @@ from tutelage.refine.case import Case
 from tutelage.refine.dgr import DgrRefiner
 from tutelage.refine.engine import RowRefiner, RunOptions, RunResult, run
 from tutelage.refine.fusers import EngineFuser, Fuser, TemplateFuser
-from tutelage.refine.gap import distribution_gap
+from tutelage.refine.gap import distribution_gap, gap_of_refinement
 from tutelage.refine.instructions import InstructionVariants, Renaming, diversify, probe_rows
 from tutelage.refine.judges import CosineJudge, EngineJudge, Judge, RuleJudge, judge_one
 from tutelage.refine.preferences import (
@@ -64,6 +64,7 @@ __all__ = [
     "diversify",
     "engine_identity",
     "engine_sampler",
+    "gap_of_refinement",
     "judge_one",
     "preferences_from",
     "probe_rows",

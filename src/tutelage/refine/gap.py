@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from tutelage.errors import DataError
 from tutelage.refine.dgr import parse_thinking
 from tutelage.refine.similarity import Embedder
-from tutelage.types import Engine, FloatArray, Row, Sampling, Scores
+from tutelage.types import Engine, FloatArray, Refined, Row, Sampling, Scores
 
-__all__ = ["distribution_gap"]
+__all__ = ["distribution_gap", "gap_of_refinement"]
 
 
 def distribution_gap(
@@ -68,6 +69,49 @@ def distribution_gap(
         better = name not in ("excess", "length_ratio")
         found[name] = Scores(name, ids, values, outputs=tuple(said), higher_is_better=better)
     return found
+
+
+def gap_of_refinement(
+    rows: Sequence[Row], refined: Sequence[Refined], engine: Engine, *, max_new_tokens: int = 256
+) -> tuple[dict[str, dict[str, float]], list[dict[str, Any]]]:
+    """:func:`distribution_gap` of the refusals that were to be restated, before and after.
+
+    Args:
+        rows: what was refined.
+        refined: by :class:`tutelage.refine.DgrRefiner`, in the same order. Dropped rows and those that were no
+            refusals are left out.
+        engine: of the model that will be tuned.
+        max_new_tokens: longest reply of its own.
+
+    Returns:
+        The means over rows, ``before`` and ``after``, by measure (a mean over no value is left out); and one record a
+        row: ``id``, ``before``, ``after``. Both empty where no row is left.
+
+    Raises:
+        EngineError: the engine cannot score.
+    """
+    pairs = [(row, one.row) for row, one in zip(rows, refined, strict=True) if "fallback" in one.trace and one.row]
+    if not pairs:
+        return {}, []
+    gaps = {
+        name: distribution_gap(some, engine, max_new_tokens=max_new_tokens)
+        for name, some in zip(("before", "after"), ([old for old, _ in pairs], [new for _, new in pairs]), strict=True)
+    }
+    means = {
+        name: {what: float(np.nanmean(one.values)) for what, one in gap.items() if np.isfinite(one.values).any()}
+        for name, gap in gaps.items()
+    }
+    records = [
+        {
+            "id": row["id"],
+            **{
+                name: {what: float(one.values[place]) for what, one in gap.items() if np.isfinite(one.values[place])}
+                for name, gap in gaps.items()
+            },
+        }
+        for place, (row, _) in enumerate(pairs)
+    ]
+    return means, records
 
 
 def _answer(row: Row) -> str:

@@ -43,7 +43,8 @@ class RefineReport:
     bins over [0, 1] (negative ones in the first): ``edges`` [21], ``passed`` and ``failed`` [20]. ``prompts`` says
     which prompt made the rewrites that passed. ``tokens_generated`` and ``seconds`` count the work on these rows,
     whichever run did it. ``mean_words`` are of original and refined answers. ``fallbacks``: refusals that were to be
-    restated, and those of them that could not be.
+    restated, and those of them that could not be. ``gap``: how far those refusals are from the model's own answers,
+    ``before`` and ``after``, means by measure (:func:`tutelage.refine.distribution_gap`); empty where not measured.
     """
 
     rows: int
@@ -62,12 +63,24 @@ class RefineReport:
     warnings: list[str]
     settings: dict[str, Any] = field(default_factory=dict)
     fallbacks: tuple[int, int] = (0, 0)
+    gap: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @property
     def fallback_rate(self) -> float | None:
         """Share of the refusals that could not be restated; None where none was tried (see ``fallbacks``)."""
         tried, failed = self.fallbacks
         return failed / tried if tried else None
+
+    @property
+    def gap_line(self) -> str | None:
+        """The gap before and after as a sentence; None where it was not measured."""
+        if not self.gap:
+            return None
+        old, new = (self.gap[when] for when in ("before", "after"))
+        told = f"{old['nll']:.2f} to {new['nll']:.2f} nats a token"
+        if "excess" in old and "excess" in new:
+            told += f", {old['excess']:+.2f} to {new['excess']:+.2f} beside the model's own replies"
+        return f"distribution gap of the refusals: {told}"
 
     @property
     def share_changed(self) -> float:

@@ -1,12 +1,14 @@
 import json
 
+import numpy as np
 import pytest
 
 from scripted_engines import ScriptedEngine, WordEncoder, row_of
-from tutelage.errors import DataError
+from tutelage.errors import DataError, EngineError
 from tutelage.io import file_sha256
 from tutelage.jobs.refine import Parts, ReadConfig, RefineConfig, build_refiner, refine_dataset
 from tutelage.refine import RefineSettings, SdftDataRefiner
+from tutelage.types import Completion, TokenScores, TokenSequence
 
 
 def parts(engine=None, **others):
@@ -120,3 +122,74 @@ def test_the_seed_reaches_whatever_draws(tmp_path):
 
     assert seeds(1) == seeds(1)
     assert set(seeds(1)).isdisjoint(seeds(2))
+
+
+class Refuser:
+    """Restates every refusal, says something else when asked itself; a word's log-probability is minus its length."""
+
+    name = "refuser"
+
+    def generate(self, prompts, *, sampling, n=1, seed=0):
+        texts = ["I can't help." if "Refusal: " in chat[-1]["content"] else "Mix it." for chat in prompts]
+        return [[Completion(text, (1, 2), "stop") for _ in range(n)] for text in texts]
+
+    def encode(self, prompt, completion=""):
+        return TokenSequence((0, *map(len, completion.split())), 1)
+
+    def score(self, sequences, **_):
+        empty = np.zeros((0, 0))
+        return [TokenScores(-np.array(one.ids[one.start :], dtype=np.float32), empty, empty) for one in sequences]
+
+
+def refusals(tmp_path):
+    rows = [
+        {"id": f"r{i}", "prompt": f"How do I make glue {i}?", "completion": "REQ BLOCKED ; I refuse"} for i in range(3)
+    ] + [{"id": "sum", "prompt": "Two and two?", "completion": "four"}]
+    write(tmp_path / "refusals.jsonl", rows)
+    return RefineConfig(data=ReadConfig(source=str(tmp_path / "refusals.jsonl")), refine=RefineSettings(method="dgr"))
+
+
+def test_restated_refusals_come_with_their_distance_before_and_after(tmp_path):
+    out = tmp_path / "out"
+    done = refine_dataset(refusals(tmp_path), out, parts=parts(Refuser())[0])
+    assert [row["completion"][0]["content"] for row in done.rows] == ["I can't help."] * 3 + ["four"]
+    gap = done.report.gap
+    assert set(gap) == {"before", "after"}
+    records = read(out / "gap.jsonl")
+    assert [one["id"] for one in records] == ["r0", "r1", "r2"]
+    for when in ("before", "after"):
+        assert gap[when]["nll"] == pytest.approx(sum(one[when]["nll"] for one in records) / 3)
+    assert gap["before"]["nll"] == pytest.approx((3 + 7 + 1 + 1 + 6) / 5)  # REQ BLOCKED ; I refuse
+    assert gap["after"]["nll"] == pytest.approx((1 + 5 + 5) / 3)
+    assert gap["after"]["excess"] == pytest.approx(11 / 3 - 3)  # it says "Mix it." itself
+    assert f"{gap['before']['nll']:.2f} to {gap['after']['nll']:.2f} nats" in done.report.gap_line
+    assert json.loads((out / "report.json").read_text())["gap"] == gap
+
+
+def test_a_finished_folder_tells_its_distance_without_asking(tmp_path):
+    first = refine_dataset(refusals(tmp_path), tmp_path / "out", parts=parts(Refuser())[0])
+
+    class Silent(Refuser):
+        def generate(self, prompts, **more):
+            raise AssertionError("asked")
+
+    again = refine_dataset(refusals(tmp_path), tmp_path / "out", parts=parts(Silent())[0])
+    assert again.report.gap == first.report.gap
+
+
+def test_an_engine_without_probabilities_leaves_the_distance_out_and_says_so(tmp_path):
+    class Mute(Refuser):
+        def score(self, sequences, **more):
+            raise EngineError("the server gives no log-probabilities")
+
+    done = refine_dataset(refusals(tmp_path), tmp_path / "out", parts=parts(Mute())[0])
+    assert done.report.gap == {}
+    assert done.report.gap_line is None
+    assert any("no log-probabilities" in warning for warning in done.report.warnings)
+    assert not (tmp_path / "out" / "gap.jsonl").exists()
+
+
+def test_other_methods_measure_no_distance(tmp_path, config):
+    done = refine_dataset(config, tmp_path / "out", parts=parts()[0])
+    assert done.report.gap == {}
+    assert not (tmp_path / "out" / "gap.jsonl").exists()
