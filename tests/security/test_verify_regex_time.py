@@ -49,7 +49,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "regex": {"pattern": "a"},
     **{name: {"most": 3} for name in ("words", "sentences", "lines", "paragraphs", "bullets", "capital-words")},
 }
-REFERENCES = {"countdown": "1 1 = 2"}
+ROOM = "1 a x i\n#####\n#PXO#\n#####"
+REFERENCES = {"countdown": "1 1 = 2", "sokoban": ROOM, "sokoban-move": ROOM}
 
 
 def patterns() -> dict[str, re.Pattern[str]]:

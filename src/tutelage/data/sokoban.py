@@ -1,119 +1,29 @@
-"""Sokoban: the exact rules of a step, a shortest solution by breadth-first search, and rows to learn moves from."""
+"""Sokoban levels at random, rows to learn moves or whole solutions from, and episodes played under any action names."""
 
 from __future__ import annotations
 
 import random
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import get_args
 
 from tutelage.errors import DataError, RangeError
+from tutelage.functional.sokoban import MOVES, Level, Move, parse_level, solve
 from tutelage.seeds import derive
 from tutelage.types import Row
 
-__all__ = ["MOVES", "Level", "Move", "generate_level", "move_rows", "parse_level", "solve"]
-
-Move = Literal["Up", "Down", "Left", "Right"]
-Cell = tuple[int, int]
-MOVES: Mapping[Move, Cell] = {"Up": (-1, 0), "Down": (1, 0), "Left": (0, -1), "Right": (0, 1)}
-SYMBOLS = "#_OX√PS"
-"""Wall, floor, target, box, box on a target, player, player on a target: the symbols of the official environment."""
-_STATES = 200_000
-
-
-@dataclass(frozen=True)
-class Level:
-    """A position. Cells are (row, column); everything that is no wall, box or player is floor."""
-
-    height: int
-    width: int
-    walls: frozenset[Cell]
-    targets: frozenset[Cell]
-    boxes: frozenset[Cell]
-    player: Cell
-
-    @property
-    def solved(self) -> bool:
-        """Whether every box stands on a target."""
-        return self.boxes <= self.targets
-
-    def step(self, move: Move) -> Level:
-        """The position after a move.
-
-        The player goes one cell, unless a wall is there. A box there is pushed one cell further, unless a wall or
-        another box is behind it. A move that is not possible changes nothing. Nothing is ever pulled.
-
-        Example:
-            >>> str(parse_level("#####\\n#PXO#\\n#####").step("Right")).splitlines()[1]
-            '#_P√#'
-        """
-        down, right = MOVES[move]
-        ahead = (self.player[0] + down, self.player[1] + right)
-        if ahead in self.walls:
-            return self
-        if ahead not in self.boxes:
-            return replace(self, player=ahead)
-        behind = (ahead[0] + down, ahead[1] + right)
-        if behind in self.walls or behind in self.boxes:
-            return self
-        return replace(self, player=ahead, boxes=self.boxes - {ahead} | {behind})
-
-    def __str__(self) -> str:
-        return "\n".join("".join(self._symbol((r, c)) for c in range(self.width)) for r in range(self.height))
-
-    def _symbol(self, cell: Cell) -> str:
-        on = cell in self.targets
-        if cell in self.walls:
-            return "#"
-        if cell in self.boxes:
-            return "√" if on else "X"
-        if cell == self.player:
-            return "S" if on else "P"
-        return "O" if on else "_"
-
-
-def parse_level(text: str) -> Level:
-    """Read a level from its picture.
-
-    Raises:
-        DataError: a symbol that is none, not one player, more boxes than targets, or a border that is open.
-    """
-    lines = text.strip("\n").splitlines()
-    cells = {(r, c): symbol for r, line in enumerate(lines) for c, symbol in enumerate(line)}
-    where = {one: frozenset(cell for cell, symbol in cells.items() if symbol == one) for one in SYMBOLS}
-    unknown = sorted(set(cells.values()) - set(SYMBOLS))
-    if unknown or len({len(line) for line in lines}) != 1:
-        raise DataError(f"no level: unknown symbols {unknown} or lines of different length", hint=f"use {SYMBOLS}")
-    players, boxes, targets = where["P"] | where["S"], where["X"] | where["√"], where["O"] | where["√"] | where["S"]
-    height, width = len(lines), len(lines[0])
-    border = {cell for cell in cells if cell[0] in (0, height - 1) or cell[1] in (0, width - 1)}
-    if len(players) != 1 or not boxes or len(boxes) > len(targets) or not border <= where["#"]:
-        raise DataError("a level has one player, boxes, as many targets, and walls all around", where=text[:60])
-    return Level(height, width, where["#"], targets, boxes, next(iter(players)))
-
-
-def solve(level: Level, *, states: int = _STATES) -> list[Move] | None:
-    """A shortest solution in moves, by breadth-first search; None when there is none.
-
-    Raises:
-        RangeError: more than ``states`` positions were seen; the level is too large for this search.
-    """
-    seen: dict[tuple[Cell, frozenset[Cell]], None] = {(level.player, level.boxes): None}
-    queue: deque[tuple[Level, tuple[Move, ...]]] = deque([(level, ())])
-    while queue:
-        position, path = queue.popleft()
-        if position.solved:
-            return list(path)
-        for move in MOVES:
-            after = position.step(move)
-            key = (after.player, after.boxes)
-            if key not in seen:
-                seen[key] = None
-                queue.append((after, (*path, move)))
-        if len(seen) > states:
-            raise RangeError(f"more than {states} positions", hint="give fewer boxes or a smaller level")
-    return None
+__all__ = [
+    "MOVES",
+    "Episode",
+    "Level",
+    "Move",
+    "generate_level",
+    "level_rows",
+    "move_rows",
+    "parse_level",
+    "play",
+    "solve",
+]
 
 
 def generate_level(size: int = 6, boxes: int = 1, *, walls: float = 0.1, seed: int = 0) -> Level:
@@ -153,11 +63,13 @@ PROMPT = """You are the player in Sokoban: push every box (X) onto a target (O).
 # wall, _ floor, O target, X box, √ box on target, P you, S you on target
 {picture}
 Actions: {names}
-Answer with one action."""
+{answer}."""
 
 
 def move_rows(levels: Sequence[Level], names: Mapping[Move, str] | None = None) -> Iterator[Row]:
     """State and action along a shortest solution of each level, as rows whose answer is the action's name.
+
+    ``reference`` is the position for the verifier ``sokoban-move``: another first step may be as short.
 
     Args:
         levels: solvable levels; a row's group is its level.
@@ -166,20 +78,110 @@ def move_rows(levels: Sequence[Level], names: Mapping[Move, str] | None = None) 
     Raises:
         DataError: a level without solution, or names that are not four different ones.
     """
-    named: dict[Move, str] = dict(names) if names is not None else {move: move for move in get_args(Move)}
-    if set(named) != set(MOVES) or len(set(named.values())) != len(MOVES):
-        raise DataError("the four moves need four different names", hint=f"got {named}")
-    declared = ", ".join(f"{named[move]} = {move.lower()}wards" for move in MOVES)
+    named = _named(names)
     for number, level in enumerate(levels):
-        path = solve(level)
-        if path is None:
-            raise DataError("the level has no solution", where=f"level {number}")
-        for at, move in enumerate(path):
-            content = PROMPT.format(picture=level, names=declared)
-            yield Row(
-                id=f"sokoban-{number}-{at}",
-                prompt=[{"role": "user", "content": content}],
-                completion=[{"role": "assistant", "content": named[move]}],
-                group=f"sokoban-{number}",
-            )
+        for at, move in enumerate(_solution(level, number)):
+            yield _row(f"sokoban-{number}-{at}", number, level, named, "Answer with one action", named[move])
             level = level.step(move)
+
+
+def level_rows(levels: Sequence[Level], names: Mapping[Move, str] | None = None) -> Iterator[Row]:
+    """Each level with a shortest solution, all actions in one answer; ``reference`` is for the verifier ``sokoban``.
+
+    Args:
+        levels: solvable levels.
+        names: how the four moves are called.
+
+    Raises:
+        DataError: a level without solution, or names that are not four different ones.
+    """
+    named = _named(names)
+    for number, level in enumerate(levels):
+        answer = " ".join(named[move] for move in _solution(level, number))
+        yield _row(f"sokoban-{number}", number, level, named, "Answer with all actions in order", answer)
+
+
+@dataclass(frozen=True)
+class Episode:
+    """A game that was played: the moves made, whether it was solved, and how many answers were no action."""
+
+    moves: tuple[Move, ...]
+    solved: bool
+    invalid: int
+
+
+def play(
+    levels: Sequence[Level],
+    answer: Callable[[list[str]], Sequence[str]],
+    declared: Mapping[Move, str] | None = None,
+    *,
+    accepted: Mapping[Move, str] | None = None,
+    turns: int = 30,
+) -> list[Episode]:
+    """Play every level, one action a turn, until it is solved or its turns are over.
+
+    The last word of an answer is the action. One that is no action, or that changes nothing, uses up its turn.
+
+    Args:
+        levels: the first positions.
+        answer: one answer to each of the prompts; called once a turn with the games that are still open.
+        declared: how the prompts call the four moves.
+        accepted: what the game understands, None for ``declared``. When they differ the game is a probe of whether the
+            prompt is read: success means that it was not.
+        turns: of one game; the paper's 30.
+
+    Raises:
+        DataError: names that are not four different ones, or another number of answers than of prompts.
+
+    Example:
+        >>> room = parse_level("#####\\n#PXO#\\n#####")
+        >>> play([room], lambda prompts: ["I go Right"] * len(prompts))
+        [Episode(moves=('Right',), solved=True, invalid=0)]
+    """
+    names = _named(declared)
+    meant = {name.casefold(): move for move, name in (_named(accepted) if accepted is not None else names).items()}
+    now, moves, invalid = list(levels), [list[Move]() for _ in levels], [0] * len(levels)
+    for _ in range(turns):
+        still = [place for place, level in enumerate(now) if not level.solved]
+        if not still:
+            break
+        said = answer([_prompt(now[place], names, "Answer with one action") for place in still])
+        if len(said) != len(still):
+            raise DataError(f"{len(said)} answers to {len(still)} prompts", hint="give one answer to each prompt")
+        for place, text in zip(still, said, strict=True):
+            move = meant.get((text.split() or [""])[-1].rstrip(".").casefold())
+            if move is None:
+                invalid[place] += 1
+            else:
+                moves[place].append(move)
+                now[place] = now[place].step(move)
+    return [Episode(tuple(m), level.solved, i) for m, level, i in zip(moves, now, invalid, strict=True)]
+
+
+def _named(names: Mapping[Move, str] | None) -> dict[Move, str]:
+    named: dict[Move, str] = dict(names) if names is not None else {move: move for move in get_args(Move)}
+    if set(named) != set(MOVES) or len({name.casefold() for name in named.values()}) != len(MOVES):
+        raise DataError("the four moves need four different names", hint=f"got {named}")
+    return named
+
+
+def _solution(level: Level, number: int) -> list[Move]:
+    path = solve(level)
+    if path is None:
+        raise DataError("the level has no solution", where=f"level {number}")
+    return path
+
+
+def _prompt(level: Level, named: Mapping[Move, str], answer: str) -> str:
+    declared = ", ".join(f"{named[move]} = {move.lower()}wards" for move in MOVES)
+    return PROMPT.format(picture=level, names=declared, answer=answer)
+
+
+def _row(name: str, group: int, level: Level, named: Mapping[Move, str], asked: str, answer: str) -> Row:
+    return Row(
+        id=name,
+        prompt=[{"role": "user", "content": _prompt(level, named, asked)}],
+        completion=[{"role": "assistant", "content": answer}],
+        group=f"sokoban-{group}",
+        reference="\n".join([" ".join(named[move] for move in MOVES), str(level)]),
+    )

@@ -86,7 +86,7 @@ TOOLS: Mapping[str, tuple[Tool, ...]] = {
         Tool("tutelage.refine:diversify", "new action names for every row", whole=True),
         Tool("tutelage.refine:SampledReasoning", "worked reasoning, sampled and kept where it is right"),
         Tool("tutelage.measure:ShiftReport", "instruction shift, difficulty shift, and the probe of unread prompts"),
-        Tool("tutelage.data.sokoban:generate_level", "Sokoban with exact rules and a solver"),
+        Tool("tutelage.data.sokoban:play", "Sokoban with exact rules, a solver, verifiers and episodes"),
         Tool("tutelage.data.cards:card_rows", "General Points with an exact solver"),
     ),
     "meet": (

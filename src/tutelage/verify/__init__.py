@@ -16,6 +16,7 @@ from tutelage.verify.arithmetic import (
 )
 from tutelage.verify.consistency import symmetric, transitive
 from tutelage.verify.entities import Entity, Preservation, entities, entities_preserved
+from tutelage.verify.final_answer import Grade, final_answer, grade_final
 from tutelage.verify.grounding import characters, json_schema, label_path, language, numbers_kept, quotes_source
 from tutelage.verify.limits import Limited, limited
 from tutelage.verify.refusal import no_refusal, refusal, refusal_phrase
@@ -29,6 +30,7 @@ from tutelage.verify.satisfaction import (
     csr,
     verifier,
 )
+from tutelage.verify.sokoban import sokoban, sokoban_move
 from tutelage.verify.structure import json_keys, json_valid
 from tutelage.verify.wording import excludes, includes
 
@@ -39,6 +41,7 @@ __all__ = [
     "CsrTable",
     "Entity",
     "Expression",
+    "Grade",
     "Limited",
     "Preservation",
     "Response",
@@ -56,7 +59,9 @@ __all__ = [
     "exact",
     "excludes",
     "expression",
+    "final_answer",
     "get",
+    "grade_final",
     "includes",
     "json_keys",
     "json_schema",
@@ -73,6 +78,8 @@ __all__ = [
     "quotes_source",
     "refusal",
     "refusal_phrase",
+    "sokoban",
+    "sokoban_move",
     "symmetric",
     "transitive",
     "verifier",

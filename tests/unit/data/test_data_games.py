@@ -1,3 +1,4 @@
+import random
 from collections import Counter
 
 import pytest
@@ -5,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tutelage.data.cards import FACES_AS_TEN, REGULAR_FACES, card_rows, solve_numbers
-from tutelage.data.sokoban import MOVES, generate_level, move_rows, parse_level, solve
+from tutelage.data.sokoban import MOVES, generate_level, level_rows, move_rows, parse_level, play, solve
 from tutelage.errors import DataError, RangeError
-from tutelage.verify import card_outcome, countdown
+from tutelage.verify import card_outcome, countdown, sokoban, sokoban_move
 
 ROOM = """
 #######
@@ -74,6 +75,39 @@ def test_a_solution_solves_and_is_the_shortest(picture):
     assert len(path) == shortest(parse_level(picture))
 
 
+def distances(level):
+    """Breadth-first over every position, without bound or pruning: moves to the nearest solved one, None without."""
+    seen, edge, depth = {(level.player, level.boxes)}, [level], 0
+    while edge:
+        if any(one.solved for one in edge):
+            return depth
+        found = {(n.player, n.boxes): n for one in edge for n in (one.step(m) for m in MOVES)}
+        edge = [found[key] for key in found.keys() - seen]
+        seen |= found.keys()
+        depth += 1
+    return None
+
+
+def room(draw, size, boxes):
+    inner = [(r, c) for r in range(1, size - 1) for c in range(1, size - 1)]
+    cells = draw.sample(inner, 2 * boxes + 1 + len(inner) // 6)
+    marks = dict(zip(cells, "X" * boxes + "O" * boxes + "P" + "#" * len(inner), strict=False))
+    picture = [[marks.get((r, c), "_" if (r, c) in inner else "#") for c in range(size)] for r in range(size)]
+    return parse_level("\n".join(map("".join, picture)))
+
+
+def test_solutions_are_as_short_as_breadth_first_search_says_and_there_is_one_where_it_finds_one():
+    draw, lengths = random.Random(0), []
+    for number in range(80):
+        level = room(draw, 6 + number % 2, 1 + number % 2)
+        path = solve(level)
+        lengths.append(None if path is None else len(path))
+        assert lengths[-1] == distances(level)
+        assert path is None or level.after(path).solved
+    assert None in lengths
+    assert max(one for one in lengths if one) > 10
+
+
 def test_a_room_without_a_solution_has_none_and_a_huge_one_is_refused():
     assert solve(parse_level("#####\n#XP_#\n#__O#\n#####")) is None
     with pytest.raises(RangeError, match="positions"):
@@ -120,6 +154,57 @@ def test_rows_are_the_states_of_a_shortest_solution_under_any_names():
     assert level.solved
     with pytest.raises(DataError):
         list(move_rows([level], {"Up": "x", "Down": "x", "Left": "y", "Right": "z"}))
+
+
+NAMES = {"Up": "oak", "Down": "elm", "Left": "fig", "Right": "ash"}
+
+
+def test_moves_of_a_row_are_judged_by_whether_they_bring_the_end_nearer():
+    levels = [generate_level(6, 1, seed=seed) for seed in range(4)]
+    kinds = set()
+    for row in move_rows(levels, NAMES):
+        level = parse_level(row["reference"].partition("\n")[2])
+        for move, name in NAMES.items():
+            after = distances(level.step(move))
+            nearer = after is not None and after == distances(level) - 1
+            assert sokoban_move([], f"I go {name.upper()}.", row["reference"]).score == nearer
+            kinds.add((nearer, name == row["completion"][0]["content"]))
+        assert sokoban_move([], "Up", row["reference"]).detail == "not an action"
+    assert (True, False) in kinds  # another move is as short as the label
+    assert sokoban_move([], "", row["reference"]).score == 0.0
+
+
+def test_a_whole_solution_is_judged_by_playing_it():
+    row = next(level_rows([generate_level(6, 2, seed=3)], NAMES))
+    answer, reference = row["completion"][0]["content"], row["reference"]
+    assert sokoban([], answer, reference).score == 1.0
+    assert sokoban([], answer.replace(" ", ", "), reference).score == 1.0
+    assert sokoban([], answer.rpartition(" ")[0], reference).detail == "not solved"
+    assert sokoban([], f"{answer} Right", reference).detail == "not an action"
+    assert sokoban([], "", reference).detail == "no actions"
+    assert sokoban([], "oak " * 1001, reference).detail == "too long"
+    for wrong in (None, "", "oak elm fig\n#", "oak oak fig ash\n#####\n#PXO#\n#####", "oak elm fig ash\n#P#"):
+        with pytest.raises(DataError):
+            sokoban([], "oak", wrong)
+
+
+def expert(prompts):
+    """Plays by the training names, whatever the prompt declares."""
+    pictures = [prompt.split("target\n")[1].split("\nActions")[0] for prompt in prompts]
+    return [f"so {solve(parse_level(picture))[0]}" for picture in pictures]
+
+
+def test_games_are_played_until_solved_and_a_probe_counts_what_ignores_the_prompt():
+    levels = [generate_level(6, 1, seed=seed) for seed in range(5)]
+    for level, episode in zip(levels, play(levels, expert), strict=True):
+        assert (episode.solved, episode.invalid, len(episode.moves)) == (True, 0, len(solve(level)))
+    assert [one.solved for one in play(levels, expert, NAMES, accepted={m: m for m in MOVES})] == [True] * 5
+    blind = play(levels, expert, NAMES, turns=3)
+    assert [(one.solved, one.invalid, one.moves) for one in blind] == [(False, 3, ())] * 5
+    with pytest.raises(DataError, match="answers"):
+        play(levels, lambda prompts: ["Up"])
+    with pytest.raises(DataError, match="names"):
+        play(levels, expert, {"Up": "x"})
 
 
 def test_hands_can_be_solved_and_their_answers_are_right():
