@@ -48,6 +48,19 @@ TOOLS: Mapping[str, tuple[Tool, ...]] = {
     "muscle": (
         Tool("tutelage.stats:flip_report", "the measures of flips; not the training of an adapter", "tutelage compare"),
     ),
+    "explainable-job-matching": (
+        Tool("tutelage.jobs.match:match", "ranking, reasons, checks, groups and log", "tutelage match", whole=True),
+        Tool("tutelage.matching:Matcher", "additive scores whose reasons have places in both texts"),
+        Tool("tutelage.matching:counterfactual", "the fewest skills that would lift somebody among the first"),
+        Tool("tutelage.matching:DecisionLog", "sealed decisions that can be recomputed", "tutelage match --verify"),
+        Tool("tutelage.stats:fairness_report", "rates, ratios and gaps of groups with intervals, small ones refused"),
+    ),
+    "co-teaching-job-matching": (
+        Tool("tutelage.training.co_teaching:CoTeacher", "two views that choose examples for each other", whole=True),
+        Tool("tutelage.functional.small_loss:small_loss_mask", "the examples of smallest loss, class by class"),
+        Tool("tutelage.models.relation_graph:RGCNLite", "items that share categories and keywords, as a graph"),
+        Tool("tutelage.measure.rankings:group_auc", "rankings judged query by query"),
+    ),
     "prune-opd": (
         Tool(
             "tutelage.training.pruning:Reliability",
