@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from tutelage import __version__
-from tutelage.cli import assets, compare, doctor, match, measure, papers, refine, resume, serve, tune
+from tutelage.cli import assets, compare, doctor, match, measure, papers, refine, resume, serve, tune, w2s
 from tutelage.cli.failure import show
 
 __all__ = ["app", "main"]
@@ -47,6 +47,7 @@ app.command("refine")(refine.refine)
 app.command("measure")(measure.measure)
 app.command("compare")(compare.compare)
 app.command("match")(match.match)
+app.command("w2s")(w2s.w2s)
 app.command("doctor")(doctor.doctor)
 app.command("serve")(serve.serve)
 app.add_typer(assets.app, name="assets")

@@ -145,9 +145,14 @@ def _metrics(
     rng: np.random.Generator,
 ) -> Floats:
     """The metric of each system in each resample [B, 3]; NaN where it is not defined."""
-    members = [np.flatnonzero(codes == code) for code in range(int(codes.max()) + 1)]
+    order = np.argsort(codes, kind="stable")
+    sizes = np.bincount(codes)
+    starts = np.cumsum(sizes) - sizes
     found = np.empty((resamples, 3))
     for row in range(resamples):
-        picked = np.concatenate([members[one] for one in rng.integers(len(members), size=len(members))])
+        drawn = rng.integers(len(sizes), size=len(sizes))
+        times = sizes[drawn]
+        within = np.arange(times.sum()) - np.repeat(np.cumsum(times) - times, times)
+        picked = order[np.repeat(starts[drawn], times) + within]
         found[row] = [metric(rows[picked]) for rows in systems]
     return np.where(np.isfinite(found), found, np.nan)

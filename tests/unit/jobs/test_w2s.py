@@ -1,0 +1,212 @@
+"""``tutelage w2s`` on small files: what is read, how it is split, what comes out, and what is refused with its line."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from tutelage.cli.w2s import w2s as verb
+from tutelage.errors import ConfigError, DataError, TutelageError
+from tutelage.jobs.w2s import w2s
+from tutelage.jobs.w2s_config import W2sConfig
+from tutelage.jobs.w2s_data import parted, read_table
+from tutelage.jobs.w2s_summary import balanced_accuracy
+from tutelage.measure.results import read_results
+from tutelage.report.weak_to_strong import points, ratio, render
+
+app = typer.Typer()
+app.command()(verb)
+WORDS = ("good", "fine", "glad"), ("bad", "poor", "sad")
+
+
+def written(path, rows, columns=None):
+    with path.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, columns or list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return str(path)
+
+
+def number_rows(n=200, seed=0):
+    """Three numbers of which the first is a poor sign of the class and all together are a good one."""
+    draw = np.random.default_rng(seed)
+    truth = draw.integers(2, size=n)
+    x = truth[:, None] * np.array([0.8, 1.5, 1.5]) + draw.normal(0, 1, (n, 3))
+    return [
+        {"id": f"n{i}", "a": f"{r[0]:.4f}", "b": f"{r[1]:.4f}", "c": f"{r[2]:.4f}", "label": "yes" if t else "no"}
+        for i, (r, t) in enumerate(zip(x, truth, strict=True))
+    ]
+
+
+@pytest.fixture
+def numbers(tmp_path):
+    return written(tmp_path / "numbers.csv", number_rows())
+
+
+def config(data, **more):
+    return W2sConfig(data=data, features="a,b,c", weak_features="a", resamples=200, epochs=5, **more)
+
+
+def test_the_whole_run_on_columns_of_numbers(numbers, tmp_path):
+    done = w2s(config(numbers), tmp_path / "out", command="the command")
+    told = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert told == json.loads(json.dumps(done.summary))
+    assert set(told["arms"]) == {"xent", "hard", "conf"}
+    assert told["ceiling"]["accuracy"]["value"] > told["weak"]["accuracy"]["value"]
+    one = told["arms"]["xent"]
+    w, s, c = told["weak"]["accuracy"]["value"], one["accuracy"]["value"], told["ceiling"]["accuracy"]["value"]
+    assert one["recovered"]["value"] == pytest.approx((s - w) / (c - w))
+    assert one["gap"]["value"] == pytest.approx(c - w)
+    assert one["gain"]["value"] == pytest.approx(s - w)
+    tables = {arm: read_results(tmp_path / "out" / arm) for arm in ("weak", "conf", "ceiling")}
+    assert all("w2s" in one.tasks for one in tables.values())
+    lines = [json.loads(line) for line in (tmp_path / "out" / "predictions.jsonl").read_text().splitlines()]
+    assert [line["id"] for line in lines] == [f"n{i}" for i in range(200)]
+    counts = {part: sum(line["part"] == part for line in lines) for part in ("test", "teacher", "student", "unused")}
+    assert counts == {"test": 60, "teacher": 70, "student": 70, "unused": 0}
+    tested = [line for line in lines if line["part"] == "test"]
+    assert np.mean([max(x["weak"], key=x["weak"].get) == x["truth"] for x in tested]) == pytest.approx(w)
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "the command" in page
+    assert "<script" not in page
+    assert points(one["accuracy"]) in page
+
+
+def test_given_labels_from_a_file_of_their_own(tmp_path):
+    rows = number_rows()
+    known = [{**row, "label": row["label"] if i < 150 else ""} for i, row in enumerate(rows)]
+    data = written(tmp_path / "d.csv", known)
+    sure = {"yes": {"yes": 0.8, "no": 0.2}, "no": {"yes": 0.3, "no": 0.7}}
+    given = [{"id": row["id"], **sure[row["label"]]} for row in rows[20:]]
+    weak = written(tmp_path / "w.csv", given)
+    chosen = W2sConfig(data=data, features="a,b,c", weak_labels=weak, resamples=200, epochs=2)
+    table = read_table(chosen)
+    assert np.isnan(table.given[:20]).all()
+    assert table.given[20].sum() == pytest.approx(1)
+    assert (table.truth[150:] == -1).all()
+    parts = parted(table, chosen)
+    assert len(parts.teacher) == 0
+    assert set(parts.test.tolist()) <= set(range(20, 150))
+    assert set(parts.test.tolist()) | set(parts.pool.tolist()) == set(range(20, 200))
+    done = w2s(chosen, tmp_path / "out")
+    assert done.summary["weak"]["accuracy"]["value"] == 1.0  # these labels are right
+    assert done.summary["arms"]["conf"]["recovered"] is None
+    assert "no gap" in render(done.summary)
+    assert any("Truth is known of" in note for note in done.summary["notes"])
+    classes = written(tmp_path / "w2.csv", [{"id": row["id"], "weak_label": row["label"]} for row in rows])
+    assert np.isin(read_table(W2sConfig(data=data, features="a", weak_labels=classes)).given, (0, 1)).all()
+
+
+def test_texts_with_a_bag_of_words_and_labels_in_json_lines(tmp_path, monkeypatch):
+    draw = np.random.default_rng(0)
+    file = tmp_path / "rows.jsonl"
+    rows = []
+    for i in range(120):
+        label = i % 2
+        words = [draw.choice(WORDS[label if draw.random() < 0.8 else 1 - label]) for _ in range(3)]
+        rows.append({"text": " ".join([*words, str(i)]), "label": bool(label)})
+    rows += [{"text": rows[0]["text"].upper(), "label": False}, {"text": " "}]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    seen = []
+
+    def embedded(name, texts, config, console):
+        seen.append(name)
+        return name, np.array([[sum(text.count(word) for word in side) for side in WORDS] for text in texts], float)
+
+    monkeypatch.setattr("tutelage.jobs.w2s._embedded", embedded)
+    chosen = W2sConfig(data=str(file), resamples=200, epochs=3)
+    done = w2s(chosen, tmp_path / "out")
+    assert seen == ["all-minilm-l6-v2"]
+    assert done.summary["teacher"] == "bag of words"
+    assert done.summary["classes"] == ["False", "True"]
+    assert done.summary["rows"]["rejected"] == 1
+    assert "no text" in (tmp_path / "out" / "rejected.jsonl").read_text()
+    lines = [json.loads(line) for line in (tmp_path / "out" / "predictions.jsonl").read_text().splitlines()]
+    assert lines[0]["part"] == lines[120]["part"]  # the same text in another case stays on one side
+    with pytest.raises(ConfigError, match="not empty"):
+        w2s(chosen, tmp_path / "out")
+
+
+def changed(**cells):
+    rows = number_rows(60)
+    rows[3] |= cells
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("rows", "more", "says"),
+    [
+        (changed(a="high"), {}, ":5: 'high' in column 'a'"),
+        (changed(id="n2"), {}, ":5: the id 'n2' stands twice, first on line 4"),
+        (changed(), {"features": "a,d"}, "no column 'd'"),
+        (changed(), {"label": "truth"}, "no row has truth in column 'truth'"),
+        ([row | {"label": ""} for row in number_rows(60)[:50]] + number_rows(60)[50:], {}, "10 rows with truth"),
+        ([row | {"label": "yes"} for row in number_rows(60)], {}, "only class is 'yes'"),
+    ],
+)
+def test_bad_files_are_refused_with_the_place(tmp_path, rows, more, says):
+    with pytest.raises(DataError) as caught:
+        w2s(W2sConfig(**{"data": written(tmp_path / "d.csv", rows), "features": "a,b", **more}), tmp_path / "out")
+    assert says in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("cells", "says"),
+    [
+        ({"id": "n3", "yes": "0.9", "no": "0.3"}, ":5: probabilities that sum to 1.2"),
+        ({"id": "n3", "yes": "", "no": "1"}, ":5: '' in column 'yes'"),
+        ({"id": "n2", "yes": "0", "no": "1"}, "stands twice"),
+    ],
+)
+def test_bad_labels_are_refused_with_the_line(tmp_path, numbers, cells, says):
+    given = [{"id": f"n{i}", "yes": "0.5", "no": "0.5"} for i in range(30)]
+    given[3] = cells
+    weak = written(tmp_path / "w.csv", given)
+    with pytest.raises(DataError) as caught:
+        read_table(W2sConfig(data=numbers, features="a", weak_labels=weak))
+    assert says in str(caught.value)
+
+
+def test_labels_of_other_rows_and_a_second_teacher_are_refused(tmp_path, numbers):
+    weak = written(tmp_path / "w.csv", [{"id": "x1", "weak_label": "yes"}, {"id": "x2", "weak_label": "no"}])
+    with pytest.raises(DataError, match="none of these ids"):
+        read_table(W2sConfig(data=numbers, features="a", weak_labels=weak))
+    with pytest.raises(ConfigError, match="teacher of texts"):
+        w2s(W2sConfig(data=numbers, features="a", weak="bow"), tmp_path / "out")
+    good = written(tmp_path / "g.csv", [{"id": row["id"], "weak_label": row["label"]} for row in number_rows()])
+    with pytest.raises(ConfigError, match="labels are given"):
+        w2s(W2sConfig(data=numbers, features="a", weak_labels=good, weak="minilm"), tmp_path / "out")
+
+
+def test_settings_outside_their_range_are_refused():
+    for bad in ({"test": 0.0}, {"split": 1.0}, {"arms": ("conv",)}, {"arms": ()}, {"epochs": 0}, {"resamples": 5},
+                {"weak_features": "a"}):  # fmt: skip
+        with pytest.raises(ConfigError):
+            W2sConfig(**bad)
+
+
+def test_the_command(numbers, tmp_path):
+    out = tmp_path / "out"
+    call = [numbers, "--out", str(out), "--features", "a,b,c", "--weak-features", "a", "--set", "resamples=200"]
+    done = CliRunner().invoke(app, call)
+    assert done.exit_code == 0, done.output
+    for text in ("weak", "ceiling", "share of the gap", "agrees with weak where it is right", "leave none"):
+        assert text in done.output
+    again = CliRunner().invoke(app, [*call[:2], str(tmp_path / "two"), *call[3:], "--json"])
+    told = json.loads(again.stdout)
+    assert told["weak"] == json.loads((out / "results.json").read_text())["weak"]
+    for arguments, says in (([], "DATA is missing"), ([numbers], "--out is missing")):
+        refused = CliRunner().invoke(app, arguments)
+        assert isinstance(refused.exception, TutelageError)
+        assert says in str(refused.exception)
+
+
+def test_words_for_what_is_not_there():
+    assert ratio(None) == "no gap"
+    assert points(None) == "no such item"
+    assert ratio({"value": 0.5, "low": None, "high": None}) == "0.50 [no interval]"
+    assert balanced_accuracy(np.array([[0, 0], [0, 0], [0, 0], [1, 0]])) == 0.5
