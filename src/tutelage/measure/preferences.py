@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,10 +12,12 @@ from tutelage.errors import ConfigError, EngineError
 from tutelage.measure.asking import CHARACTERS_A_TOKEN, Answers, Item
 from tutelage.measure.results.table import MetricFacts
 from tutelage.measure.suite import Suite, Task
-from tutelage.models.sequence_logprobs import Ending, SequenceLogprobs, response_sequence, summed
 from tutelage.stats import idealized_ranking_accuracy, pair_difficulty, ranked_right
 from tutelage.stats.preference_optimum import BETAS
 from tutelage.types import Engine, FloatArray
+
+if TYPE_CHECKING:
+    from tutelage.models.sequence_logprobs import Ending, SequenceLogprobs
 
 __all__ = ["AgainstReference", "PairSums", "Ranking", "with_ending", "with_reference", "with_reference_scores"]
 
@@ -107,6 +109,8 @@ class Ranking:
             EngineError: the engine has no tokenizer.
             DataError: a response without tokens, or whose tokens merge with the prompt's; file and line are named.
         """
+        from tutelage.models.sequence_logprobs import SequenceLogprobs, response_sequence, summed  # loads torch
+
         tokenizer: Any = getattr(engine, "tokenizer", None)
         if tokenizer is None:
             raise EngineError("ranking responses needs the model's tokenizer", where=engine.name)

@@ -33,8 +33,7 @@ def summarise(results: TaskResults) -> dict[str, Any]:
 
     Returns:
         ``{metric: {"estimate", "baseline", "unit", "higher_is_better", "missing", "quantiles": {probability: ...},
-        "groups": {name: {label: ...}}}}``. Quantiles are told of metrics of ten or more different values; where items
-        come in clusters without the ends of their intervals, which take independent items.
+        "groups": {name: {label: ...}}}}``. Quantiles are told of metrics of ten or more different values.
     """
     told: dict[str, Any] = {}
     for name, facts in results.metrics.items():
@@ -57,15 +56,12 @@ def summarise(results: TaskResults) -> dict[str, Any]:
 
 
 def _quantiles(scores: Scores) -> dict[str, Any]:
-    values = scores.values[~np.isnan(scores.values)]
+    there = ~np.isnan(scores.values)
+    values = scores.values[there]
     if len(np.unique(values)) < LEAST_VALUES:
         return {}
-    found = {f"{p:g}": asdict(quantile_interval(values, p)) for p in QUANTILES}
-    alone = scores.clusters is None
-    return {
-        p: {k: v if alone or k not in ("low", "high") else None for k, v in _finite(one).items()}
-        for p, one in found.items()
-    }
+    clusters = None if scores.clusters is None else [scores.clusters[i] for i in np.flatnonzero(there)]
+    return {f"{p:g}": _finite(asdict(quantile_interval(values, p, clusters))) for p in QUANTILES}
 
 
 def _finite(told: dict[str, Any]) -> dict[str, Any]:

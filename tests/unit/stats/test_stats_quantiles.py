@@ -31,6 +31,19 @@ def test_coverage_is_at_least_nominal_and_no_narrower_ranks_would_do(n, probabil
     assert found.value == pytest.approx(np.quantile(range(1, n + 1), probability))
 
 
+def test_clusters_widen_the_interval_as_so_many_values_would():
+    draw = np.random.default_rng(0)
+    middles = draw.normal(size=60)
+    values, labels = np.repeat(middles, 5), np.repeat(np.arange(60), 5)
+    clustered, alone = quantile_interval(values, 0.5, labels), quantile_interval(middles, 0.5)
+    naive = quantile_interval(values, 0.5)
+    assert clustered.high - clustered.low > 1.5 * (naive.high - naive.low)
+    assert clustered.high - clustered.low == pytest.approx(alone.high - alone.low, rel=0.35)
+    assert (clustered.n, clustered.n_clusters) == (300, 60)
+    assert clustered == quantile_interval(values, 0.5, labels)
+    assert quantile_interval([1.0, 2.0], 0.5, ["x", "x"]).high == math.inf
+
+
 def test_bad_input_is_refused():
     with pytest.raises(DataError, match="empty"):
         quantile_interval([], 0.5)
