@@ -50,7 +50,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     **{name: {"most": 3} for name in ("words", "sentences", "lines", "paragraphs", "bullets", "capital-words")},
 }
 ROOM = "1 a x i\n#####\n#PXO#\n#####"
-REFERENCES = {"countdown": "1 1 = 2", "sokoban": ROOM, "sokoban-move": ROOM}
+REFERENCES = {"countdown": "1 1 = 2", "sokoban": ROOM, "sokoban-move": ROOM, "final-answer": "[1, a, {1, 1}]"}
 
 
 def patterns() -> dict[str, re.Pattern[str]]:

@@ -16,6 +16,7 @@ from tutelage.verify.arithmetic import (
 )
 from tutelage.verify.consistency import symmetric, transitive
 from tutelage.verify.entities import Entity, Preservation, entities, entities_preserved
+from tutelage.verify.final_answer import Grade, final_answer, grade_final
 from tutelage.verify.grounding import characters, json_schema, label_path, language, numbers_kept, quotes_source
 from tutelage.verify.limits import Limited, limited
 from tutelage.verify.refusal import no_refusal, refusal, refusal_phrase
@@ -40,6 +41,7 @@ __all__ = [
     "CsrTable",
     "Entity",
     "Expression",
+    "Grade",
     "Limited",
     "Preservation",
     "Response",
@@ -57,7 +59,9 @@ __all__ = [
     "exact",
     "excludes",
     "expression",
+    "final_answer",
     "get",
+    "grade_final",
     "includes",
     "json_keys",
     "json_schema",
