@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -91,6 +92,14 @@ def test_pairs_are_ranked_as_a_naive_loop_ranks_them(engine, tmp_path, ending):
     assert found.metrics["ranked"].baseline == pytest.approx(np.mean(shorter))
     assert found.clusters[0] == found.clusters[1] != found.clusters[2]  # one prompt
     assert found.groups == {"kind": ("", "", "", "tie", "")}
+
+
+def test_the_example_of_the_docs_can_be_read_and_measured(engine):
+    (task,) = open_suite(str(Path(__file__).parents[3] / "examples" / "preferences.jsonl")).tasks
+    found = task.measure(engine)
+    assert len(found.ids) == 8
+    assert not np.isnan(found.values["ranked"]).any()
+    assert task.method.shares(task.items)[found.ids.index("joke")] == 0.5
 
 
 def test_beside_a_reference(engine, base, tmp_path):

@@ -118,6 +118,36 @@ def test_numbers_reach_the_log_with_the_callback_in_trls_own_list(tiny, tmp_path
     assert all("rewards/accuracies" in entry for entry in logged)
 
 
+def test_chats_and_an_adapter_in_trls_own_trainer(tiny, tmp_path):
+    """The reference is the model without the adapter, and TRL scores what the template writes after the answer too."""
+    from datasets import Dataset
+    from peft import LoraConfig
+    from trl import DPOConfig, DPOTrainer
+
+    def turn(role, text):
+        return [{"role": role, "content": text}]
+
+    rows = [
+        {"prompt": turn("user", f"Question {i}?"), "chosen": turn("assistant", "yes " * (1 + i % 3) + "b"),
+         "rejected": turn("assistant", "noo")}
+        for i in range(4)
+    ]  # fmt: skip
+    arguments = DPOConfig(
+        output_dir=str(tmp_path), max_steps=2, per_device_train_batch_size=4, logging_steps=1, save_strategy="no",
+        report_to="none", use_cpu=True, bf16=False, disable_tqdm=True, learning_rate=3e-2, gradient_checkpointing=False,
+    )  # fmt: skip
+    trainer = DPOTrainer(
+        model=tiny.model, args=arguments, train_dataset=Dataset.from_list(rows), processing_class=tiny.tokenizer,
+        peft_config=LoraConfig(r=4, target_modules=["q_proj", "v_proj"]),
+    )  # fmt: skip
+    watched = watch_rankings(trainer, 1)
+    trainer.train()
+    logged = [entry for entry in trainer.state.log_history if "loss" in entry]
+    for entry, (_, point) in zip(logged, watched.points, strict=False):
+        assert entry["logps/chosen"] == pytest.approx(point.chosen.sums.mean(), abs=1e-3)
+    assert abs(watched.points[2][1].difference - watched.points[0][1].difference).max() > 0.1
+
+
 def test_a_resumed_run_needs_the_reference_and_takes_a_given_one(tiny):
     pairs = [(TokenSequence((5, 6, 7), 1), TokenSequence((5, 9), 1))]
 
