@@ -19,6 +19,7 @@ from tutelage.data.tasks import domain_rows, tasks
 from tutelage.errors import DataError, EngineError, StoreError
 from tutelage.io import content_hash, file_sha256, write_json, write_jsonl
 from tutelage.io.documents import read_json
+from tutelage.jobs.preferences import PreferenceConfig, preference_data
 from tutelage.refine import (
     CosineJudge,
     DgrRefiner,
@@ -27,6 +28,7 @@ from tutelage.refine import (
     EngineJudge,
     Fuser,
     Judge,
+    PreferenceSet,
     RaftRefiner,
     RefineReport,
     RefineSettings,
@@ -42,7 +44,7 @@ from tutelage.refine import (
 )
 from tutelage.types import Engine, Refined, Row
 
-__all__ = ["Parts", "RefineConfig", "RefinedData", "build_refiner", "refine_dataset", "refine_rows"]
+__all__ = ["Parts", "RefineConfig", "RefinedData", "build_refiner", "prefer_dataset", "refine_dataset", "refine_rows"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class RefineConfig:
     trust_remote_code: bool = field(default=False, metadata={"help": "run code that comes with the model; recorded"})
     data: ReadConfig = field(default_factory=ReadConfig)
     refine: RefineSettings = field(default_factory=RefineSettings)
+    preferences: PreferenceConfig = field(default_factory=PreferenceConfig)
     seed: int = 0
     threads: int = field(default=0, metadata={"help": "CPU threads; 0 = all physical cores"})
     batch_size: int = field(default=16, metadata={"help": "prompts put to an engine together"})
@@ -253,6 +256,18 @@ def refine_dataset(
     configuration_text = configuration.dump_toml(config)
     write_json(folder / "run.json", {"config": configuration_text, "source_sha256": loaded.source_sha256})
     return done
+
+
+def prefer_dataset(config: RefineConfig, out: str | os.PathLike[str], *, parts: Parts | None = None) -> PreferenceSet:
+    """Preference data instead of answers: see :func:`tutelage.jobs.preferences.preference_data`.
+
+    Raises:
+        DataError: no data was given, or no line of it can be used.
+    """
+    if not config.data.source:
+        raise DataError("no data was given", where="data.source", hint="name a JSONL file of prompts")
+    engine = (parts or _open_parts(config)).rewriter
+    return preference_data(config.data.source, config.preferences, engine, out, seed=config.seed)
 
 
 def _load(data: ReadConfig) -> LoadReport:

@@ -36,6 +36,7 @@ TOOLS: Mapping[str, tuple[Tool, ...]] = {
     ),
     "constraint-verification": (
         Tool("tutelage.verify:csr", "constraints of three arities and the rate at which answers meet them"),
+        Tool("tutelage.jobs.preferences:preference_data", "prompts and checks to TRL pairs", "tutelage refine"),
         Tool("tutelage.refine:preferences_from", "sampled answers ranked by the constraints they meet"),
         Tool("tutelage.objectives:ConstraintRanking", "ranking several scored responses in training", whole=True),
     ),
