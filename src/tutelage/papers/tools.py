@@ -125,6 +125,17 @@ TOOLS: Mapping[str, tuple[Tool, ...]] = {
             whole=True,
         ),
     ),
+    "weak-to-strong": (
+        Tool(
+            "tutelage.training.weak_to_strong:weak_to_strong",
+            "supervisor, student and ceiling on items kept apart",
+            "tutelage w2s",
+            whole=True,
+        ),
+        Tool("tutelage.training.weak_to_strong:bootstrapped", "a chain of models, each labelling for the next"),
+        Tool("tutelage.objectives.weak_to_strong:WeakLoss", "the confidence loss and its relatives, for any classes"),
+        Tool("tutelage.stats:performance_gap_recovered", "the share of the gap with its interval"),
+    ),
     "kd-capacity": (
         Tool("tutelage.training.study:kd_study", "methods compared at settings that the test set did not choose"),
         Tool("tutelage.objectives.classifiers:LogitDistillation", "distillation by soft answers", whole=True),
