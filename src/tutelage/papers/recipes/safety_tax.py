@@ -52,18 +52,22 @@ DESCRIBED = {
     "foreign_norm": "foreign, its change of the weights scaled to the length of dgr's",
     "dgr_drop": "dgr, rows without a valid restatement left out",
     "dgr_ten": "dgr on ten rows only, for as many steps",
+    "dgr_half": "dgr for half of the steps",
+    "foreign_half": "foreign for half of the steps",
     **{name: f"{share:.1%} of the rows restated, the others in another voice" for name, share in MIXES.items()},
     "mixes": "the correlation over the nine shares of restated rows from 0 to 1",
 }
-CONTROLS = ("base", "foreign", "foreign_tokens", "foreign_norm")
+CONTROLS = ("base", "foreign", "foreign_tokens", "foreign_norm", "foreign_half")
 NOTES = (
     "Shift is the excess of the targets' negative log-probability over that of the model's own greedy replies.",
     "The model has read refusals and how to restate them, about other names; asked itself, it helps with everything. "
     "That it can restate was put in: a model without such knowledge would fall back on every row.",
     "A seed has its own base model, rows, restatements and order. Intervals are over seeds only.",
-    "Piloted on seed 100 with the base model of seed 0, which is not of this run: steps from 12 to 96 and rates from "
-    "1e-3 to 3e-3, and three foreign wordings at a time, until a foreign arm refused all requests and could still add. "
-    "The pilot showed a larger drop for foreign than for dgr, so the direction was known; and no fallback at all.",
+    "Piloted on seed 100 with the base model of seed 0, which is not of this run: steps from 12 to 96 at a rate of 1e-3, "
+    "with three foreign wordings at a time, under which foreign refused too little; then one wording, 1e-3 to 3e-3.",
+    "The pilot's tax depends on the budget: at 24 steps foreign refused everything as well and lost 3 points more than "
+    "dgr, at 48 it lost 57 more. 48 were taken, knowing the direction, because a drop can be seen there; dgr_half and "
+    "foreign_half show what half of them gives, and no verdict rests on them. No row fell back in the pilot.",
     "Half a million parameters and sums of three one-digit numbers say nothing about 7 billion and hard problems.",
 )
 CLAIMS = (
@@ -186,7 +190,7 @@ def targets(arm: str, rows: Sequence[Row], own: Sequence[str | None]) -> list[Ro
 
     A restatement that is None falls back to the original, or leaves its row out of ``dgr_drop``.
     """
-    share = {**MIXES, "dgr": 1.0, "dgr_drop": 1.0, "dgr_ten": 1.0}.get(arm, 0.0)
+    share = {**MIXES, "dgr": 1.0, "dgr_drop": 1.0, "dgr_ten": 1.0, "dgr_half": 1.0}.get(arm, 0.0)
     order = random.Random(derive(0, "mix")).sample(range(len(rows)), len(rows))
     restated = set(order[: round(share * len(rows))])
     found: list[Row] = []
@@ -249,6 +253,8 @@ class _Arms:
         steps: float = c.steps
         if arm == "foreign_tokens":
             steps *= _tokens(self._examples("dgr")) / _tokens(examples)
+        elif arm.endswith("_half"):
+            steps /= 2
         settings = settings_of(max(1, round(steps)), batch_size=c.batch_size, learning_rate=c.learning_rate)
         made = tuned(self.base, examples, settings, seed=self.seed, folder=self.folder / "work" / f"{arm}-{self.seed}")
         model, change = made.model, relative_change(made.model, self.base.model)
