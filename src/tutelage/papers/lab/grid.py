@@ -6,6 +6,7 @@ Positions differ along one axis, so that one word is right. Everything is a row 
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 
 from tutelage.papers.lab.instructions import Exercise
 from tutelage.refine.instructions import COMMON_WORDS
@@ -17,10 +18,10 @@ __all__ = ["MOVE_WORDS", "SIDES", "WORDS", "general_exercises", "grid_rows", "re
 SIDES = ("north", "south", "west", "east")
 MOVE_WORDS = ("up", "down", "left", "right")
 """The words of the fixed instruction, in the order of :data:`SIDES`."""
-WORDS = (*COMMON_WORDS[::12], *MOVE_WORDS)
+WORDS = (*COMMON_WORDS[::6], *MOVE_WORDS)
 """The words of this world: few, so that a small model learns in minutes to look them up."""
-PROMPT = "{declared} . you {r} {c} goal {gr} {gc}"
-"""The words stand in the order of :data:`SIDES`."""
+PROMPT = "go {declared} . you {r} {c} goal {gr} {gc}"
+"""A word stands right after its side. In prompt and reply every word has a space before it: one token, one spelling."""
 
 
 def grid_rows(count: int, *, low: int, high: int, seed: int, reach: int = 0) -> list[Row]:
@@ -29,7 +30,7 @@ def grid_rows(count: int, *, low: int, high: int, seed: int, reach: int = 0) -> 
     ``reference`` is the right word, ``group`` the state.
     """
     draw, rows = random.Random(derive(seed, "grid")), list[Row]()
-    declared = " ".join(MOVE_WORDS)
+    declared = _declared(dict(zip(SIDES, MOVE_WORDS, strict=True)))
     while len(rows) < count:
         r, c, other = (draw.randint(low, high) for _ in range(3))
         vertical = draw.random() < 0.5
@@ -42,7 +43,7 @@ def grid_rows(count: int, *, low: int, high: int, seed: int, reach: int = 0) -> 
             Row(
                 id=f"grid-{len(rows)}",
                 prompt=[{"role": "user", "content": content}],
-                completion=[{"role": "assistant", "content": MOVE_WORDS[side]}],
+                completion=[{"role": "assistant", "content": f" {MOVE_WORDS[side]}"}],
                 reference=MOVE_WORDS[side],
                 group=content.rpartition(". ")[2],
             )
@@ -56,24 +57,45 @@ def reasoning(row: Row) -> str:
     side = SIDES[MOVE_WORDS.index(row["reference"])]
     mine, other = (r, gr) if r != gr else (c, gc)
     axis = "row" if r != gr else "column"
-    return f"{axis} {mine} {'>' if mine > other else '<'} {other} so {side}"
+    return f" {axis} {mine} {'>' if mine > other else '<'} {other} so {side}"
 
 
 def general_exercises(count: int, seed: int) -> list[Exercise]:
-    """What the base model knows: on which side a goal lies, which word is declared for a side, all declared words."""
+    """What the base model knows: on which side a goal lies, which word stands after which, and what follows from there.
+
+    The words are declared in any order. What stands after a word is asked of any words, the sides among them: were it
+    asked of the four sides alone, a small model would guess among the four declared words and learn no more.
+    """
     draw = random.Random(derive(seed, "grid", "general"))
     states = grid_rows(count, low=0, high=9, seed=derive(seed, "grid", "states"))
     found = []
     for number, state in enumerate(states):
-        kind = ("side", "lookup", "list", "list")[number % 4]
-        values = draw.sample(WORDS, 4)
-        declared = " ".join(values)
+        kind = ("side", "lookup", "list", draw.choice(("list", "after")))[number % 4]
         side = SIDES[MOVE_WORDS.index(state["reference"])]
-        if kind == "side":
-            prompt, reply = f"{declared} . side {state['group']}", f"{side} ."
-        elif kind == "lookup":
-            prompt, reply = f"{declared} . word for {side}", f"{values[SIDES.index(side)]} ."
+        if kind in ("side", "lookup"):
+            names = dict(zip(draw.sample(SIDES, 4), draw.sample(WORDS, 4), strict=True))
+            words, start = _declared(names).split(), side
         else:
-            prompt, reply = f"{declared} . words", " ".join(values)
-        found.append(Exercise(f"{kind}-{number}", kind, prompt, reply))
+            words = _words(draw, kind)
+            start = words[draw.randrange(len(words) - 1 if kind == "after" else min(len(words) - 1, 4))]
+        at = words.index(start)
+        asked, reply = {
+            "side": (f"side {state['group']}", side),
+            "lookup": (f"word for {start}", words[at + 1]),
+            "after": (f"word for {start}", words[at + 1]),
+            "list": (f"from {start}", " ".join(words[at:])),
+        }[kind]
+        found.append(Exercise(f"{kind}-{number}", kind, f"go {' '.join(words)} . {asked}", f" {reply}"))
     return found
+
+
+def _words(draw: random.Random, kind: str) -> list[str]:
+    words = draw.sample(WORDS, draw.randint(4, 8) if kind == "after" else draw.randint(8, 20))
+    if draw.random() < 0.6:
+        words[:3] = draw.sample(SIDES, 3)
+        draw.shuffle(words)
+    return words
+
+
+def _declared(names: Mapping[str, str]) -> str:
+    return " ".join(f"{side} {word}" for side, word in names.items())

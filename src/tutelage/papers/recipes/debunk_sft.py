@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from tutelage.errors import ModelError
 from tutelage.measure import ShiftReport
 from tutelage.models import LoadedModel
 from tutelage.papers.claim import Claim, Paper, Part, Plan, Resampled, recipe
@@ -24,7 +25,6 @@ from tutelage.papers.lab.grid import MOVE_WORDS, WORDS, general_exercises, grid_
 from tutelage.papers.lab.pretraining import BaseSettings, pretrained, tokenised
 from tutelage.papers.lab.verdicts import finished
 from tutelage.refine import InstructionVariants, ProgrammaticReasoning, diversify
-from tutelage.refine.reasoning import last_line
 from tutelage.types import Row, Scores
 
 __all__ = ["ARMS", "CLAIMS", "PAPER", "PLAN", "DebunkConfig", "run"]
@@ -63,6 +63,8 @@ DESCRIBED = {
     "four_answer": "four sets of words in all, answers alone: is it the number that matters?",
 }
 CONTROLS = ("base", "fixed_answer", "four_answer")
+WRITTEN = ProgrammaticReasoning(reasoning, version="grid", layout="{reasoning}{answer}")
+"""On one line: after the side stands its word, in the prompt as in the reasoning."""
 UNSEEN = frozenset(WORDS[::5]) - set(MOVE_WORDS)
 """Words that no training row declares; the base model knows them as words."""
 BOTH: Resampled = "seeds and items"
@@ -73,6 +75,12 @@ NOTES = (
     "fake counts answers with the trained word of the right direction where the prompt declares unseen words; the "
     "same outputs are scored for unseen, by the declared words.",
     "The trained words are not in the pool of the diverse arms: their success with them is transfer too.",
+    "Before there was a guard, four pilots (seed 100) were made on base models that looked words up by chance; nothing "
+    "of them counts. The base was then chosen by its two abilities alone, in twelve trials of size, spread of "
+    "weights, steps and exercises: what made it look words up was to ask of any words, not of the four sides only.",
+    "One pilot (seed 100) of every arm on that base had four passes over the rows. Some arms had not learnt their own "
+    "training by then (right with the trained words: fixed 1.00 and with reasoning 0.76, diverse 0.17 and 0.90), so "
+    "all have the paper's fifteen passes now. Seed 100 is not among the seeds of the run.",
     "There is no reinforcement arm. The paper was withdrawn from review; take its numbers as contested.",
 )
 
@@ -122,16 +130,18 @@ class DebunkConfig:
     tier: str = "cpu"
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     rows: int = 1000
-    steps: int = 250
+    steps: int = 940
     batch_size: int = 16
     learning_rate: float = 1e-3
     items: int = 120
     trained_side: int = 5
     larger_side: int = 10
-    exercises: int = 20_000
+    exercises: int = 80_000
     base: BaseSettings = field(
-        default_factory=lambda: BaseSettings(width=64, layers=3, inner=176, steps=900, learning_rate=3e-3)
+        default_factory=lambda: BaseSettings(width=64, layers=3, inner=176, steps=2500, learning_rate=3e-3)
     )
+    spread: float = 0.1
+    required: float = 0.9
     resamples: int = 10_000
 
 
@@ -144,19 +154,26 @@ def smoke(seeds: int) -> DebunkConfig:
     """Everything once, in seconds, on a model that has learnt nothing: no verdict."""
     tiny = BaseSettings(width=32, layers=1, heads=2, inner=64, steps=3, batch_size=8)
     return DebunkConfig("smoke", tuple(range(seeds)), rows=20, steps=2, batch_size=4, items=4, exercises=400,
-                        base=tiny, resamples=200)  # fmt: skip
+                        base=tiny, required=0.0, resamples=200)  # fmt: skip
 
 
-PLAN = Plan({"smoke": smoke, "cpu": cpu}, DESCRIBED, CONTROLS, seconds={"smoke": 10, "cpu": 300})
+PLAN = Plan({"smoke": smoke, "cpu": cpu}, DESCRIBED, CONTROLS, seconds={"smoke": 10, "cpu": 700})
 
 
 @recipe("debunk-sft", PAPER, CLAIMS, PLAN)
 def run(config: DebunkConfig, folder: Path) -> dict[str, Any]:
     """Train every arm under every seed, measure every cell, judge; returns the evidence."""
     place = RecipeFolder(folder, "debunk-sft", PAPER, CLAIMS, asdict(config))
-    base = pretrained("grid", general_exercises(config.exercises, 0), config.base, console=place.console)
+    base = pretrained(
+        "grid", general_exercises(config.exercises, 0), config.base, spread=config.spread, console=place.console
+    )
     cells = _cells(config)
     checks = place.once("checks", lambda: _abilities(base, config))
+    if min(checks.values()) < config.required:
+        raise ModelError(
+            f"the base model cannot look words up, so its arms would say nothing: {checks}",
+            hint=f"each must reach {config.required:.0%}",
+        )
     tables = {
         arm: [place.once(f"results/{arm}-{seed}", partial(_measured, base, arm, seed, config, cells, place))
               for seed in config.seeds]
@@ -182,7 +199,7 @@ def _training_rows(plan: ArmPlan, config: DebunkConfig, seed: int) -> list[Row]:
     """The same states in every arm of a seed; words and reasoning are what differs."""
     rows = grid_rows(config.rows, low=0, high=config.trained_side - 1, seed=seed)
     if plan.reasons:
-        rows = [one.row for one in ProgrammaticReasoning(reasoning, version="grid")(rows) if one.row is not None]
+        rows = [one.row for one in WRITTEN(rows) if one.row is not None]
     return diversify(rows, _variants(), plan.vocabularies, seed=seed) if plan.vocabularies else rows
 
 
@@ -210,7 +227,8 @@ def _scores(model: LoadedModel, cells: dict[str, list[Row]]) -> dict[str, dict[s
 
 def _said_words(model: LoadedModel, rows: Sequence[Row]) -> list[str]:
     prompts = [row["prompt"][0]["content"] for row in rows]
-    return [last_line(text) for text in answers(model.model, model.tokenizer, prompts, max_new_tokens=24)]
+    said = answers(model.model, model.tokenizer, prompts, max_new_tokens=12)
+    return [(text.split() or [""])[-1] for text in said]
 
 
 def _abilities(base: LoadedModel, config: DebunkConfig) -> dict[str, float]:
