@@ -63,8 +63,9 @@ NOTES = (
     "The model has read refusals and how to restate them, about other names; asked itself, it helps with everything. "
     "That it can restate was put in: a model without such knowledge would fall back on every row.",
     "A seed has its own base model, rows, restatements and order. Intervals are over seeds only.",
-    "Piloted on seed 100 with the base model of seed 0, which is not of this run: steps from 12 to 96 at a rate of 1e-3, "
-    "with three foreign wordings at a time, under which foreign refused too little; then one wording, 1e-3 to 3e-3.",
+    "Piloted on seed 100 with the base model of seed 0, which is not of this run: steps from 12 to 96 at a rate of "
+    "1e-3, with three foreign wordings at a time, under which foreign refused too little; then one wording, "
+    "1e-3 to 3e-3.",
     "The pilot's tax depends on the budget: at 24 steps foreign refused everything as well and lost 3 points more than "
     "dgr, at 48 it lost 57 more. 48 were taken, knowing the direction, because a drop can be seen there; dgr_half and "
     "foreign_half show what half of them gives, and no verdict rests on them. No row fell back in the pilot.",
