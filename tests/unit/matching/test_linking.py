@@ -153,9 +153,7 @@ def test_words_and_sentences_keep_their_places():
     text = "Zoë's C++ — naïve_test, ＳＱＬ\n\nnext"
     assert all(word.form and word.span.of(text) for word in words(text))
     assert [word.form for word in words(text)][-2:] == ["sql", "next"]
-    text = (
-        "One. Two!\n- three\n- four\n\nA line long enough to have been broken because there was\nno room left."
-    )
+    text = "One. Two!\n- three\n- four\n\nA line long enough to have been broken because there was\nno room left."
     assert [span.of(text) for span in sentences(text)][:4] == ["One.", "Two!", "- three", "- four"]
     assert sentences(text)[-1].of(text).endswith("was\nno room left.")
     assert sentences(" \n\t ") == []
