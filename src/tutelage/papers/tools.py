@@ -125,6 +125,13 @@ TOOLS: Mapping[str, tuple[Tool, ...]] = {
             whole=True,
         ),
     ),
+    "toolcomp": (
+        Tool("tutelage.measure.tooluse:judge_pairs", "steps judged in both orders, with what the order alone decides"),
+        Tool("tutelage.verify:grade_final", "final answers graded by rule: right, right in another form, wrong"),
+        Tool("tutelage.measure.tooluse:offline_toolset", "tools that work offline and always answer alike"),
+        Tool("tutelage.measure.tooluse:read_trajectories", "trajectories with labels of their steps", whole=True),
+        Tool("tutelage.stats:rank_at_k", "how often a verifier puts a right trajectory first"),
+    ),
     "weak-to-strong": (
         Tool(
             "tutelage.training.weak_to_strong:weak_to_strong",
