@@ -68,7 +68,8 @@ def _show(console: Console, summary: Mapping[str, Any], out: Path) -> None:
     table = Table("system", "accuracy, %", "better than weak", share, box=None, header_style="bold")
     table.add_row("weak", points(summary["weak"]["accuracy"]), "", "")
     for arm, one in arms.items():
-        table.add_row(arm, points(one["accuracy"]), points(one["gain"], sign=True), ratio(one["recovered"]))
+        cells = (points(one["accuracy"]), points(one["gain"], sign=True), ratio(one["recovered"]))
+        table.add_row(arm, *map(escape, cells))  # "[no interval]" is no markup
     table.add_row("ceiling", points(summary["ceiling"]["accuracy"]), "", "")
     for column in table.columns:
         column.no_wrap = True

@@ -30,7 +30,7 @@ class Table:
     """The usable rows, in file order [N].
 
     ``truth`` [N] is -1 where it is not known, ``given`` [N, K] NaN where the supervisor's label is not. ``groups`` [N]
-    says which rows are the same text or numbers and stay on one side of every split.
+    says which rows are the same text and stay on one side of every split; rows of numbers are each their own.
     """
 
     ids: tuple[str, ...]
@@ -96,10 +96,7 @@ def read_table(config: W2sConfig) -> Table:
         classes=classes,
         truth=np.array([-1 if name is None else place[name] for name in truth]),
         given=table if given else None,
-        groups=tuple(
-            " ".join(str(row[config.text]).casefold().split()) if numbers is None else str(numbers[i].tolist())
-            for i, (_, row) in enumerate(usable)
-        ),
+        groups=ids if numeric else tuple(" ".join(str(row[config.text]).casefold().split()) for _, row in usable),
         rejected=tuple(rejected),
     )
 

@@ -205,6 +205,44 @@ def test_the_command(numbers, tmp_path):
         assert says in str(refused.exception)
 
 
+def test_a_share_without_an_interval_says_so(tmp_path):
+    rows = number_rows(60)
+    other = {"yes": "no", "no": "yes"}
+    labels = [other[r["label"]] if i < 2 else r["label"] for i, r in enumerate(rows)]
+    given = written(
+        tmp_path / "w.csv", [{"id": r["id"], "weak_label": one} for r, one in zip(rows, labels, strict=True)]
+    )
+    data = written(tmp_path / "d.csv", [r | {"c": "9" if r["label"] == "yes" else "-9"} for r in rows])
+    call = [data, "--out", str(tmp_path / "o"), "--features", "c", "--weak-labels", given, "--set", "test=0.8"]
+    done = CliRunner().invoke(app, [*call, "--set", "resamples=200", "--set", "epochs=30"])
+    assert done.exit_code == 0, done.output
+    assert "[no interval]" in done.output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "student",
+    [
+        pytest.param("minilm", marks=pytest.mark.needs_asset("all-minilm-l6-v2")),
+        pytest.param("smollm2-135m-instruct", marks=pytest.mark.needs_asset("smollm2-135m-instruct")),
+    ],
+)
+def test_real_students_read_real_texts(student, tmp_path):
+    animals, tools = ("cat", "horse", "sparrow", "trout", "beetle"), ("hammer", "drill", "saw", "wrench", "lathe")
+    frames = ("a {} that is old", "she saw the {}", "this {} is heavy", "two of the {} kind", "the {} by the barn")
+    rows = [
+        {"text": frame.format(word), "label": name}
+        for name, words in (("animal", animals), ("tool", tools))
+        for word in words
+        for frame in frames
+    ]
+    config = W2sConfig(
+        data=written(tmp_path / "d.csv", rows), student=student, arms=("hard",), resamples=200, threads=1, device="cpu"
+    )
+    done = w2s(config, tmp_path / "out")
+    assert done.summary["ceiling"]["accuracy"]["value"] > 0.7
+
+
 def test_words_for_what_is_not_there():
     assert ratio(None) == "no gap"
     assert points(None) == "no such item"

@@ -7,6 +7,7 @@ control is a student of the same sort without pre-training.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -65,10 +66,10 @@ NOTES = (
     "of the gap, and it needs no division by a gap that may be small. The shares are in the arms as `recovered`.",
     "Each seed draws other images for all parts, another encoder and other students.",
     "Pilots on the seeds 0 to 3 chose the encoder (128 features, views with noise of 0.2; 16 to 256 features were "
-    "tried) and the probe's 10 epochs: gains depend on them, and narrow encoders fell behind the supervisor. There hard "
-    "labels recovered 0.16 of the gap, the confidence loss 0.09 and probabilities none. With 40 labelled images instead "
-    "of 100 hard labels recovered nothing and the confidence loss 0.15. The student without pre-training gained 0.5, "
-    "2.9 and -0.1 points from hard labels on three pilot seeds.",
+    "tried) and the probe's 10 epochs: gains depend on them, and narrow encoders fell behind the supervisor. "
+    "There hard labels recovered 0.16 of the gap, the confidence loss 0.09 and probabilities none. With 40 "
+    "labelled images instead of 100 hard labels recovered nothing and the confidence loss 0.15. The student "
+    "without pre-training gained 0.5, 2.9 and -0.1 points from hard labels on three pilot seeds.",
     "conf75, chain and scratch_conf are reported and not judged. The chain is the paper's bootstrapping with one hop.",
     "Generative fine-tuning, language models and reward models were not run; the paper's ceilings are of models a "
     "thousand times larger.",
@@ -160,8 +161,12 @@ def run(config: WeakToStrongConfig, folder: Path) -> dict[str, Any]:
     for seed in config.seeds:
         rows = [place.once(f"results/frozen-{seed}", lambda seed=seed: _frozen(config, seed))]  # type: ignore[misc]
         rows += [place.once(f"results/scratch-{seed}", lambda seed=seed: _scratch(config, seed))]  # type: ignore[misc]
-        found.append({arm: right for row in rows for arm, right in row.items()})
-    tables = {arm: [{"scores": _scores(row, arm)} for row in found] for arm in DESCRIBED}
+        seconds = sum(row.pop("cpu_seconds") for row in rows)
+        found.append({arm: right for row in rows for arm, right in row.items()} | {"cpu_seconds": seconds})
+    tables: dict[str, list[dict[str, Any]]] = {
+        arm: [{"scores": _scores(row, arm)} for row in found] for arm in DESCRIBED
+    }
+    tables["weak"][0]["cost"] = {"runs": len(found), "cpu_seconds": sum(row["cpu_seconds"] for row in found)}
     facts = {arm: _shares(found, arm) for arm in DESCRIBED if arm not in ("weak", "ceiling", "scratch_ceiling")}
     checks = {name: float(np.mean([row[name] for row in found])) for name in ("label accuracy", *AGREEMENT)}
     return finished(place, PLAN, CLAIMS, config, tables, checks=checks, notes=NOTES, more=facts)
@@ -197,7 +202,7 @@ def _losses(config: WeakToStrongConfig, probe: ProbeSettings) -> dict[str, Probe
 
 def _frozen(config: WeakToStrongConfig, seed: int) -> dict[str, Any]:
     """Every arm with pre-training under one seed: right or wrong on each test image."""
-    bench = _Bench(config, seed)
+    started, bench = time.process_time(), _Bench(config, seed)
     encoder = encoder_of(bench.parts, config.encoder, seed=seed)
     small = encoder_of(bench.parts, replace(config.encoder, width=config.middle_width), seed=seed)
     makers = {name: frozen_student(encoder, one) for name, one in _losses(config, config.probe).items()}
@@ -216,12 +221,13 @@ def _frozen(config: WeakToStrongConfig, seed: int) -> dict[str, Any]:
         "ceiling": reports["xent"].accuracy("ceiling").values.tolist(),
         "label accuracy": float((bench.labels.argmax(1) == bench.pool.truth).mean()),
         **{name: float(same[where].mean()) for name, where in zip(AGREEMENT, (right, ~right), strict=True)},
+        "cpu_seconds": time.process_time() - started,
     }
 
 
 def _scratch(config: WeakToStrongConfig, seed: int) -> dict[str, Any]:
     """The control under the same seed."""
-    bench = _Bench(config, seed)
+    started, bench = time.process_time(), _Bench(config, seed)
     settings = replace(
         config.probe, hidden=config.hidden, epochs=config.scratch_epochs, learning_rate=config.scratch_rate
     )
@@ -234,6 +240,7 @@ def _scratch(config: WeakToStrongConfig, seed: int) -> dict[str, Any]:
         "scratch_hard": hard.accuracy("student").values.tolist(),
         "scratch_conf": conf.accuracy("student").values.tolist(),
         "scratch_ceiling": xent.accuracy("ceiling").values.tolist(),
+        "cpu_seconds": time.process_time() - started,
     }
 
 
