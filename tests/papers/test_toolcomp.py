@@ -1,11 +1,14 @@
 """The recipe on ToolComp: equal features, fair choices, and scores that are those of the library."""
 
+import doctest
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from tutelage.measure.tooluse import ToolStep, ToolTrajectory
+from tutelage.papers.lab import tool_problems as lab_problems
+from tutelage.papers.lab import tool_rewards as lab_rewards
 from tutelage.papers.lab.tool_problems import Policy, sample_trajectory, tool_problems
 from tutelage.papers.lab.tool_rewards import chosen_reward, hits, step_words
 from tutelage.papers.recipes import toolcomp as recipe
@@ -107,3 +110,10 @@ def test_controls_are_what_they_say():
     views = recipe._views("any", arms["oracle"], found)
     assert set(views["rank1_mixed_any"].values()) == {1.0}
     assert len(views["rank1_mixed_any"]) == sum(0 < sum(one) < 4 for one in right(found))
+
+
+@pytest.mark.parametrize("module", [recipe, lab_problems, lab_rewards])
+def test_examples(module):
+    found = doctest.testmod(module)
+    assert found.attempted > 0
+    assert found.failed == 0

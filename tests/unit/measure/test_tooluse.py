@@ -1,10 +1,14 @@
 """Agents with tools: records read strictly, tools against independent oracles, pairs judged in both orders."""
 
+import ast
+import doctest
 import json
 import random
 import re
 from datetime import date, timedelta
 from fractions import Fraction
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -282,3 +286,31 @@ def test_bad_calls_are_refused():
     with pytest.raises(DataError, match="twice"):
         judge_pairs([pair(), pair()], by(lambda q: 1))
     assert isinstance(pair(), StepPair)
+
+
+def test_the_examples_of_the_docs_page_say_what_they_give():
+    page = (Path(__file__).parents[3] / "docs" / "tool-trajectories.md").read_text("utf-8")
+    parse_trajectory(json.loads(re.search(r"```json\n(.*?)```", page, re.S)[1]))
+    names, shown_values = {}, []
+    for code in re.findall(r"```python\n(.*?)```", page, re.S):
+        for node in ast.parse(code).body:
+            if isinstance(node, ast.Expr):
+                shown_values.append(eval(compile(ast.Expression(node.value), "docs", "eval"), names))
+            else:
+                exec(compile(ast.Module([node], []), "docs", "exec"), names)
+    assert [str(one) for one in shown_values[:3]] == ["CORRECT", "BAD FORMATTING", "INCORRECT"]
+    assert shown_values[3] == (0.5, 1.0, 1.0)
+    assert shown_values[4:8] == ["42", "26.09759", "2024-03-01", "24.5"]
+    assert shown_values[8].startswith("error: there is no tool 'search'")
+    assert shown_values[9] == (1.0, 0.5, 1.0)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["measure.tooluse.calculator", "measure.tooluse.judging", "measure.tooluse.tools"]
+    + ["verify.final_answer", "verify.answer_lists"],
+)
+def test_examples_of_the_modules(name):
+    found = doctest.testmod(import_module(f"tutelage.{name}"))
+    assert found.attempted > 0
+    assert found.failed == 0
