@@ -187,14 +187,15 @@ class SklearnClassifier:
             self.estimator.fit(inputs, labels)
             return self
         rows, labels = np.nonzero(table > 0)
-        taken = inputs[rows] if isinstance(inputs, np.ndarray) else [inputs[row] for row in rows]
+        taken = inputs[rows] if hasattr(inputs, "shape") else [inputs[row] for row in rows]
         self.estimator.fit(taken, labels, sample_weight=table[rows, labels])
         return self
 
     def predict_proba(self, inputs: Any) -> FloatArray:
         """Probabilities [N, K]."""
-        found = np.zeros((len(inputs), self.classes))
-        found[:, self.estimator.classes_] = self.estimator.predict_proba(inputs)
+        answers = self.estimator.predict_proba(inputs)
+        found = np.zeros((len(answers), self.classes))
+        found[:, self.estimator.classes_] = answers
         return found
 
 

@@ -72,6 +72,9 @@ def test_the_whole_run_on_columns_of_numbers(numbers, tmp_path):
     page = (tmp_path / "out" / "report.html").read_text()
     assert "the command" in page
     assert "<script" not in page
+    hostile = render(dict(done.summary) | {"teacher": "<script>x</script>", "notes": ["<img src=x>"]})
+    assert "<script" not in hostile
+    assert "<img" not in hostile
     assert points(one["accuracy"]) in page
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
@@ -99,6 +100,9 @@ def test_classes_an_estimator_never_saw_have_probability_0():
     found = model.predict_proba(x)
     assert (found[:, 2] == 0).all()
     assert np.allclose(found.sum(1), 1)
+    sparse = SklearnClassifier(LogisticRegression()).fit(csr_matrix(x), soft_labels(x))
+    dense = SklearnClassifier(LogisticRegression()).fit(x, soft_labels(x))
+    assert np.allclose(sparse.predict_proba(csr_matrix(x)), dense.predict_proba(x), atol=1e-4)
     neighbours = SklearnClassifier(KNeighborsClassifier(3)).fit(x, soft_labels(x))  # takes no weights
     assert np.allclose(neighbours.predict_proba(x).sum(1), 1)
 
