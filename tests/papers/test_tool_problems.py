@@ -2,6 +2,7 @@
 
 import pytest
 
+from tutelage.errors import RangeError
 from tutelage.measure.tooluse import replayed
 from tutelage.papers.lab.tool_problems import Policy, sample_trajectory, tool_problems
 
@@ -55,8 +56,14 @@ def test_each_kind_of_error_is_what_it_says(kinds):
 
 def test_errors_without_a_second_try_rarely_end_right_and_second_tries_help():
     tool = (1.0, 0.0, 0.0)
-    without, with_ = (sum(run.outcome for _, run in runs(Policy(0.3, tool, retry))) for retry in (0.0, 1.0))
+    without, with_ = (sum(run.outcome for _, run in runs(Policy(0.3, tool, retry))) for retry in (0.0, 0.9))
     assert with_ > without + 30
     rightly = [run.outcome for _, run in runs(Policy(0.3, retry=0.0)) if 0 in run.labels]
     assert sum(rightly) / len(rightly) < 0.2
     assert all(run.outcome for _, run in runs(Policy(0.3)) if 0 not in run.labels)
+
+
+@pytest.mark.parametrize("bad", [{"error_rate": 1.0}, {"retry": 1.0}, {"retry": -0.1}, {"kinds": (0.0, 0.0, 0.0)}])
+def test_policies_that_make_no_sense(bad):
+    with pytest.raises(RangeError):
+        Policy(**bad)

@@ -307,8 +307,11 @@ def test_the_examples_of_the_docs_page_say_what_they_give():
 
 @pytest.mark.parametrize(
     "name",
-    ["measure.tooluse.calculator", "measure.tooluse.judging", "measure.tooluse.tools"]
-    + ["verify.final_answer", "verify.answer_lists"],
+    [
+        *(f"measure.tooluse.{one}" for one in ("calculator", "judging", "tools")),
+        "verify.final_answer",
+        "verify.answer_lists",
+    ],
 )
 def test_examples_of_the_modules(name):
     found = doctest.testmod(import_module(f"tutelage.{name}"))

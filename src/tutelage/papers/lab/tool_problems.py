@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Literal
 
+from tutelage.errors import RangeError
 from tutelage.measure.tooluse import FINISH, Toolset, ToolStep, ToolTrajectory, offline_toolset
 from tutelage.seeds import derive
 from tutelage.verify.final_answer import grade_final
@@ -59,12 +60,22 @@ class ToolProblem:
 class Policy:
     """How often the agent errs at a step, and in what: weights of a wrong tool, argument and reading.
 
-    After an error message it tries the same clause again with chance ``retry``: such a wrong step does no harm.
+    After an error message it tries the same clause again with chance ``retry``: such a wrong step does no harm. Else it
+    goes on to the next clause with the value that it had.
+
+    Raises:
+        RangeError: chances outside [0, 1), with which a run might never end, or no weight above 0.
     """
 
     error_rate: float = 0.2
     kinds: tuple[float, float, float] = (1.0, 1.0, 1.0)
     retry: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.error_rate < 1 and 0 <= self.retry < 1):
+            raise RangeError(f"error_rate {self.error_rate}, retry {self.retry}", hint="both from 0 to below 1")
+        if min(self.kinds) < 0 or not sum(self.kinds) > 0:
+            raise RangeError(f"weights of the kinds of errors are {self.kinds}", hint="0 or more, one above 0")
 
 
 def problem_tools(seed: int) -> tuple[Toolset, dict[str, dict[str, str]]]:
