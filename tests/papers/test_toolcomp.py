@@ -107,6 +107,9 @@ def test_controls_are_what_they_say():
     assert arms["random"] == pytest.approx(np.mean(right(found), axis=1))
     assert arms["oracle"] == [float(max(one)) for one in right(found)]
     assert np.mean(arms["oracle"]) >= max(np.mean(arms["random"]), np.mean(arms["shortest"]))
+    for arm, choose in (("shortest", min), ("longest", max)):
+        picked = [choose(group, key=lambda one: sum(len(step.text()) for step in one.steps)) for group in found]
+        assert arms[arm] == [float(one.outcome) for one in picked]
     views = recipe._views("any", arms["oracle"], found)
     assert set(views["rank1_mixed_any"].values()) == {1.0}
     assert len(views["rank1_mixed_any"]) == sum(0 < sum(one) < 4 for one in right(found))
