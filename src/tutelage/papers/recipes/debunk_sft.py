@@ -68,7 +68,7 @@ WRITTEN = ProgrammaticReasoning(reasoning, version="grid", layout="{reasoning}{a
 UNSEEN = frozenset(WORDS[::5]) - set(MOVE_WORDS)
 """Words that no training row declares; the base model knows them as words."""
 BOTH: Resampled = "seeds and items"
-FAKE_FIXED, FAKE_DIVERSE, SAME = 0.5, 0.1, 0.03
+FAKE_FIXED, FAKE_DIVERSE, SAME, LEARNT = 0.5, 0.1, 0.03, 0.5
 NOTES = (
     "One step on a grid instead of whole games; Sokoban and General Points are in the library with their solvers.",
     "The reasoning is written by a program: nothing in it is distilled from a stronger model, as it is in the paper.",
@@ -80,7 +80,11 @@ NOTES = (
     "weights, steps and exercises: what made it look words up was to ask of any words, not of the four sides only.",
     "One pilot (seed 100) of every arm on that base had four passes over the rows. Some arms had not learnt their own "
     "training by then (right with the trained words: fixed 1.00 and with reasoning 0.76, diverse 0.17 and 0.90), so "
-    "all have the paper's fifteen passes now. Seed 100 is not among the seeds of the run.",
+    "all have the paper's fifteen passes now. In a second pilot with these (seed 100, not in the run) diverse_answer "
+    "still got 0.26 with the trained words and 0.11 with unseen ones, diverse_cot 1.00 and 1.00, fixed_cot 1.00 and "
+    "0.07: finding the side and then its word without writing anything is too much for this model. So H1 was expected "
+    "to fail on its second part before the run, and H2 asks that the arm has learnt: who fails everywhere is not fake "
+    "either. Two bases that had also practised both steps at once, asked in another way, were tried and learnt less.",
     "There is no reinforcement arm. The paper was withdrawn from review; take its numbers as contested.",
 )
 
@@ -107,6 +111,8 @@ CLAIMS = (
         (
             Part("fake, fixed - 0.5", "fake", "fixed_answer", "greater", threshold=FAKE_FIXED, resampled=BOTH),
             Part("fake, diverse - 0.1", "fake", "diverse_answer", "less", threshold=FAKE_DIVERSE, resampled=BOTH),
+            Part("it has learnt: trained words, diverse - 0.5", "same", "diverse_answer", "greater",
+                 threshold=LEARNT, resampled=BOTH),
         ),
     ),
     Claim(
