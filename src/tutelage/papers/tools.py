@@ -143,6 +143,12 @@ TOOLS: Mapping[str, tuple[Tool, ...]] = {
         Tool("tutelage.objectives.weak_to_strong:WeakLoss", "the confidence loss and its relatives, for any classes"),
         Tool("tutelage.stats:performance_gap_recovered", "the share of the gap with its interval"),
     ),
+    "debate-weak-to-strong": (
+        Tool("tutelage.training.debate:DebateLabeler", "weak models that read debates, averaged", whole=True),
+        Tool("tutelage.refine.debate:run_debate", "two sides argue in turn, the sides drawn at random and logged"),
+        Tool("tutelage.refine.debate:consultancy", "one adviser argues for one side"),
+        Tool("tutelage.refine.debate:EngineDebater", "a model that argues"),
+    ),
     "kd-capacity": (
         Tool("tutelage.training.study:kd_study", "methods compared at settings that the test set did not choose"),
         Tool("tutelage.objectives.classifiers:LogitDistillation", "distillation by soft answers", whole=True),

@@ -7,6 +7,7 @@
 
 from tutelage.refine.calls import CallCache, Said, engine_identity
 from tutelage.refine.case import Case
+from tutelage.refine.debate import Debater, EngineDebater, Transcript, Turn, consultancy, run_debate, side_of
 from tutelage.refine.dgr import DgrRefiner
 from tutelage.refine.engine import RowRefiner, RunOptions, RunResult, run
 from tutelage.refine.fusers import EngineFuser, Fuser, TemplateFuser
@@ -35,8 +36,10 @@ __all__ = [
     "CallCache",
     "Case",
     "CosineJudge",
+    "Debater",
     "DgrRefiner",
     "Embedder",
+    "EngineDebater",
     "EngineFuser",
     "EngineJudge",
     "Fuser",
@@ -58,8 +61,11 @@ __all__ = [
     "SdftDataRefiner",
     "Similarity",
     "TemplateFuser",
+    "Transcript",
+    "Turn",
     "build_preferences",
     "constraints_from",
+    "consultancy",
     "distribution_gap",
     "diversify",
     "engine_identity",
@@ -71,5 +77,7 @@ __all__ = [
     "refiners",
     "report_on",
     "run",
+    "run_debate",
+    "side_of",
     "write_preferences",
 ]

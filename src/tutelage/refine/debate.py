@@ -1,0 +1,208 @@
+"""Debates for a reader who labels: two sides argue for different answers, or one adviser for one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from tutelage.errors import DataError, RangeError
+from tutelage.refine.calls import CallCache
+from tutelage.seeds import derive
+from tutelage.types import Chat, Engine, Sampling
+
+__all__ = ["Debater", "EngineDebater", "Transcript", "Turn", "consultancy", "run_debate", "side_of"]
+
+Length = Callable[[str], int]
+"""Text to how much room it takes: ``len`` counts characters; give a tokenizer's count for tokens."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What ``speaker`` ("A" is whoever speaks first, "B" the other) said for the answer with the number ``side``."""
+
+    speaker: str
+    side: int
+    answer: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """A debate as it was held.
+
+    Attributes:
+        question: never shortened.
+        answers: both, in the caller's order.
+        turns: what was said, oldest first, without what was dropped.
+        first_side: number in ``answers`` of what speaker A argues for: the log of the assignment.
+        dropped: turns left out by :meth:`within`.
+    """
+
+    question: str
+    answers: tuple[str, str]
+    turns: tuple[Turn, ...]
+    first_side: int
+    dropped: int = 0
+
+    @property
+    def text(self) -> str:
+        """Question and turns as the reader gets them; answers are named in the order in which they are argued.
+
+        The caller's order is not shown. Where it follows the truth it would give it away.
+        """
+        lines = [f"Question: {self.question}"]
+        lines += [f"{turn.speaker} argues for {turn.answer!r}: {turn.text}" for turn in self.turns]
+        return "\n".join(lines)
+
+    def within(self, limit: int, *, length: Length = len) -> Transcript:
+        """The same with its oldest turns dropped until ``text`` takes at most ``limit``.
+
+        Two consecutive turns go at a time, so that no side of a debate is heard more often than before. An adviser's
+        turns, all of one side, go in pairs too.
+
+        Raises:
+            DataError: the question alone does not fit.
+        """
+        kept = self
+        while length(kept.text) > limit:
+            if not kept.turns:
+                raise DataError(
+                    f"the question alone takes {length(kept.text)} of {limit}",
+                    where=f"question {self.question[:40]!r}",
+                    hint="raise the limit; the question is never cut",
+                )
+            gone = min(2, len(kept.turns))
+            kept = replace(kept, turns=kept.turns[gone:], dropped=kept.dropped + gone)
+        return kept
+
+
+class Debater(Protocol):
+    """Whoever argues: a model, a person, a search."""
+
+    def argue(self, question: str, my_answer: str, other_answer: str, history: Sequence[Turn], *, seed: int) -> str:
+        """The next argument for ``my_answer``, given all that was said."""
+        ...
+
+
+def run_debate(
+    question: str,
+    answers: tuple[str, str],
+    debater: Debater,
+    *,
+    turns: int = 3,
+    limit: int | None = None,
+    length: Length = len,
+    item: str = "",
+    seed: int = 0,
+) -> Transcript:
+    """Let two copies of ``debater`` argue, each for one of ``answers``, ``turns`` times each.
+
+    Who argues first is drawn by :func:`side_of` from the seed and ``item`` alone, never from what the answers say.
+
+    Args:
+        question: what is asked.
+        answers: the two that are argued for.
+        debater: speaks for both sides.
+        turns: of each side.
+        limit: of the transcript's text; None keeps everything. Debaters read all, the limit is the reader's.
+        length: how text is measured.
+        item: the item's id: with one seed for a data set every item has a draw of its own.
+        seed: of the assignment and of all that is said.
+
+    Raises:
+        RangeError: ``turns`` below 1.
+        DataError: equal answers; no text from the debater; a question longer than ``limit``.
+
+    Source: arXiv 2501.13124, section on debate; order and limits are our reading.
+    """
+    first = side_of(item or question, seed=seed)
+    return _held(question, answers, debater, [first, 1 - first] * turns, turns, limit, length, item, seed)
+
+
+def consultancy(
+    question: str,
+    answers: tuple[str, str],
+    debater: Debater,
+    *,
+    turns: int = 3,
+    limit: int | None = None,
+    length: Length = len,
+    item: str = "",
+    seed: int = 0,
+) -> Transcript:
+    """One adviser argues ``2 * turns`` times for one side, drawn as in :func:`run_debate`; arguments as there.
+
+    Source: arXiv 2501.13124, baselines.
+    """
+    first = side_of(item or question, seed=seed)
+    return _held(question, answers, debater, [first] * 2 * turns, turns, limit, length, item, seed)
+
+
+def side_of(item: str, *, seed: int) -> int:
+    """0 or 1: the answer that is argued first for this item."""
+    return derive(seed, "debate", "side", item) & 1
+
+
+class EngineDebater:
+    """A debater that asks an engine.
+
+    Args:
+        engine: the strong model, not trained on the truth.
+        sampling: how to draw; the default draws, so that other seeds give other debates.
+        cache: of answers; None: one in memory.
+    """
+
+    def __init__(self, engine: Engine, *, sampling: Sampling | None = None, cache: CallCache | None = None) -> None:
+        self.engine, self.cache = engine, cache or CallCache()
+        self.sampling = sampling or Sampling(max_new_tokens=150)
+
+    def argue(self, question: str, my_answer: str, other_answer: str, history: Sequence[Turn], *, seed: int) -> str:
+        """One answer of the engine, stripped."""
+        prompt = _prompt(question, my_answer, other_answer, history)
+        return self.cache.generate(self.engine, [prompt], sampling=self.sampling, seed=seed)[0].text.strip()
+
+
+def _prompt(question: str, mine: str, other: str, history: Sequence[Turn]) -> Chat:
+    said = "\n".join(f"For {turn.answer!r}: {turn.text}" for turn in history) or "Nothing has been said yet."
+    return [
+        {
+            "role": "user",
+            "content": (
+                f"Question: {question}\n"
+                f"You argue that the answer is {mine!r}. An opponent argues for {other!r}.\n"
+                f"So far:\n{said}\n"
+                "Give the strongest short evidence for your answer and answer what speaks against it. "
+                "At most three sentences."
+            ),
+        }
+    ]
+
+
+def _held(
+    question: str,
+    answers: tuple[str, str],
+    debater: Debater,
+    sides: Sequence[int],
+    turns: int,
+    limit: int | None,
+    length: Length,
+    item: str,
+    seed: int,
+) -> Transcript:
+    where = f"item {item!r}" if item else f"question {question[:40]!r}"
+    if turns < 1:
+        raise RangeError(f"turns is {turns}", where=where, hint="1 or more; 3 is the paper's")
+    if answers[0].strip() == answers[1].strip():
+        raise DataError(f"both sides argue for {answers[0]!r}", where=where, hint="give two different answers")
+    said: list[Turn] = []
+    for number, side in enumerate(sides):
+        mine, other = answers[side], answers[1 - side]
+        text = debater.argue(question, mine, other, tuple(said), seed=derive(seed, "debate", "turn", item, number))
+        if not text.strip():
+            raise DataError(
+                f"turn {number + 1} is empty", where=where, hint="let the debater speak, or raise its limit"
+            )
+        said.append(Turn("A" if side == sides[0] else "B", side, mine, text))
+    held = Transcript(question, answers, tuple(said), sides[0])
+    return held if limit is None else held.within(limit, length=length)
