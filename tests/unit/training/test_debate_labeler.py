@@ -7,6 +7,7 @@ from scripted_engines import ScriptedEngine
 from tutelage.errors import DataError, RangeError, TutelageError
 from tutelage.refine.debate import EngineDebater, consultancy
 from tutelage.training.debate import DebateLabeler, Question, hold_debates
+from tutelage.training.probes import SklearnClassifier
 
 
 def questions(count, *, truth=True, seed=0):
@@ -115,6 +116,26 @@ def test_truth_is_not_read_when_labelling_and_consultants_are_held_alike():
     blind = [Question(one.id, one.text, one.answers) for one in asked]
     assert labeler.label(blind).tolist() == labeler.label(asked).tolist()
     assert all({turn.side for turn in one.turns} == {one.first_side} for one in labeler.transcripts(asked, 0))
+
+
+def test_a_real_classifier_of_texts_learns_whose_evidence_counts():
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    def weak(seed):
+        return SklearnClassifier(make_pipeline(TfidfVectorizer(ngram_range=(2, 6)), LogisticRegression(C=100.0)))
+
+    learnt, fresh = questions(80, seed=5), questions(60, seed=6)
+    for one in (learnt, fresh):
+        one[:] = [Question(q.id, f"{q.id}?", ("floats", "sinks"), q.truth) for q in one]
+    truth = [one.truth for one in fresh]
+    scores = []
+    for honest in (True, False):
+        labeler = DebateLabeler(weak, Scripted(learnt + fresh, honest=honest), members=1, turns=1).fit(learnt)
+        scores.append(float((labeler.label(fresh).argmax(1) == truth).mean()))
+    assert scores[0] > 0.95
+    assert scores[1] < 0.75
 
 
 def test_an_engine_can_argue_and_the_limit_reaches_the_reader():
