@@ -143,6 +143,11 @@ TOOLS: Mapping[str, tuple[Tool, ...]] = {
         Tool("tutelage.objectives.weak_to_strong:WeakLoss", "the confidence loss and its relatives, for any classes"),
         Tool("tutelage.stats:performance_gap_recovered", "the share of the gap with its interval"),
     ),
+    "weak-to-strong-deception": (
+        Tool("tutelage.stats:deception_score", "the score with what chance gives, excess, p and regions", whole=True),
+        Tool("tutelage.stats:knowledge_regions", "what each of two models knows"),
+        Tool("tutelage.functional.conflict:conflict_loss", "weak labels, and pay for contradicting the truth"),
+    ),
     "debate-weak-to-strong": (
         Tool("tutelage.training.debate:DebateLabeler", "weak models that read debates, averaged", whole=True),
         Tool("tutelage.refine.debate:run_debate", "two sides argue in turn, the sides drawn at random and logged"),
