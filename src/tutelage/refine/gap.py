@@ -16,7 +16,12 @@ __all__ = ["distribution_gap", "gap_of_refinement"]
 
 
 def distribution_gap(
-    rows: Sequence[Row], engine: Engine, encoder: Embedder | None = None, *, max_new_tokens: int = 256
+    rows: Sequence[Row],
+    engine: Engine,
+    encoder: Embedder | None = None,
+    *,
+    max_new_tokens: int = 256,
+    said: Sequence[str] | None = None,
 ) -> dict[str, Scores]:
     r"""Measures of shift for each row, of its answer y against the engine's own greedy reply z to the prompt x.
 
@@ -30,9 +35,10 @@ def distribution_gap(
         engine: of the model before it is tuned; it must give log-probabilities.
         encoder: of sentences.
         max_new_tokens: longest reply of its own.
+        said: its own replies, where they are known already; None generates them.
 
     Raises:
-        DataError: a row without an answer, or no row.
+        DataError: a row without an answer, no row, or another number of replies than of rows.
         EngineError: the engine cannot score.
 
     Source: own derivation; DGR (arXiv 2602.02136) speaks of shift by proxies of similarity that it does not define.
@@ -41,7 +47,10 @@ def distribution_gap(
         raise DataError("there is no row to measure")
     targets = [_answer(row) for row in rows]
     prompts = [row["prompt"] for row in rows]
-    said = [one[0].text for one in engine.generate(prompts, sampling=Sampling(max_new_tokens, 0.0), n=1)]
+    if said is None:
+        said = _own_replies(rows, engine, max_new_tokens)
+    if len(said) != len(rows):
+        raise DataError(f"{len(said)} replies for {len(rows)} rows", hint="one reply for each row")
     filled = [i for i, text in enumerate(said) if text.strip()]
     pairs = [*zip(prompts, targets, strict=True), *((prompts[i], said[i]) for i in filled)]
     scored = engine.score([engine.encode(prompt, text) for prompt, text in pairs])
@@ -93,8 +102,9 @@ def gap_of_refinement(
     pairs = [(row, one.row) for row, one in zip(rows, refined, strict=True) if "fallback" in one.trace and one.row]
     if not pairs:
         return {}, []
+    said = _own_replies([old for old, _ in pairs], engine, max_new_tokens)  # the prompts are the same after
     gaps = {
-        name: distribution_gap(some, engine, max_new_tokens=max_new_tokens)
+        name: distribution_gap(some, engine, said=said)
         for name, some in zip(("before", "after"), ([old for old, _ in pairs], [new for _, new in pairs]), strict=True)
     }
     means = {
@@ -112,6 +122,11 @@ def gap_of_refinement(
         for place, (row, _) in enumerate(pairs)
     ]
     return means, records
+
+
+def _own_replies(rows: Sequence[Row], engine: Engine, max_new_tokens: int) -> list[str]:
+    prompts = [row["prompt"] for row in rows]
+    return [one[0].text for one in engine.generate(prompts, sampling=Sampling(max_new_tokens, 0.0), n=1)]
 
 
 def _answer(row: Row) -> str:
