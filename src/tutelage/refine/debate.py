@@ -49,10 +49,11 @@ class Transcript:
     def text(self) -> str:
         """Question and turns as the reader gets them; answers are named in the order in which they are argued.
 
-        The caller's order is not shown. Where it follows the truth it would give it away.
+        The caller's order is not shown. Where it follows the truth it would give it away. What is said in one turn
+        stands on one line, so that nobody can put words into the other's mouth.
         """
         lines = [f"Question: {self.question}"]
-        lines += [f"{turn.speaker} argues for {turn.answer!r}: {turn.text}" for turn in self.turns]
+        lines += [f"{turn.speaker} argues for {turn.answer!r}: {' '.join(turn.text.split())}" for turn in self.turns]
         return "\n".join(lines)
 
     def within(self, limit: int, *, length: Length = len) -> Transcript:
