@@ -15,9 +15,11 @@ _PUBLIC = {
     "LoadedModel": "loading",
     "LoraSettings": "adapter",
     "OpenAIEngine": "openai_engine",
+    "RewardModel": "reward",
     "Rollout": "rollout",
     "ScoreCache": "score_cache",
     "TransformersEngine": "engine",
+    "VerdictRewardModel": "reward",
     "adapter_off": "adapter",
     "attach_lora": "adapter",
     "detach": "adapter",
@@ -54,6 +56,8 @@ if TYPE_CHECKING:
     from tutelage.models.loading import load as load
     from tutelage.models.openai_engine import OpenAIEngine as OpenAIEngine
     from tutelage.models.opening import open_engine as open_engine
+    from tutelage.models.reward import RewardModel as RewardModel
+    from tutelage.models.reward import VerdictRewardModel as VerdictRewardModel
     from tutelage.models.rollout import Rollout as Rollout
     from tutelage.models.rollout import sample as sample
     from tutelage.models.score_cache import ScoreCache as ScoreCache
