@@ -1,11 +1,9 @@
 """Hostile resumes and ads: their time grows with their length, they cannot act on the page, and paths stay inside."""
 
-import gc
-import time
-
 import pytest
 
 from html_page import read
+from linear_time import too_slow
 from tutelage.jobs.match import match
 from tutelage.jobs.match_config import MatchConfig
 from tutelage.matching import Document, LexicalSpace, Matcher, SkillBase, SkillLinker
@@ -20,40 +18,27 @@ PIECES = [
 LINKER = SkillLinker(SkillBase.load())
 
 
-def seconds(text):
-    gc.disable()
-    started = time.process_time()
+def read_all(text):
     words(text)
     sentences(text)
     LINKER.link(text)
-    taken = time.process_time() - started
-    gc.enable()
-    return taken
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("piece", PIECES)
 def test_time_grows_with_the_length(piece):
     text = (piece * (SIZE // len(piece) + 1))[:SIZE]
-    for _ in range(4):
-        whole = seconds(text)
-        if whole < 0.3 or (whole < 15 and whole <= 8 * seconds(text[: SIZE // 4])):
-            return
-    pytest.fail(f"{whole:.1f} s")
+    assert not too_slow(read_all, text, quick=0.3, never=15.0)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("piece", ["Python, ", "must have:\n- C++\n", "x. "])
 def test_a_whole_match_grows_with_the_length(piece):
-    def match_of(size):
-        text = (piece * (size // len(piece) + 1))[:size]
+    def match(text):
         job, resume = Document("j", text), Document("r", text)
-        started = time.process_time()
         Matcher(LINKER, LexicalSpace([text, text]), [job]).match(job, resume)
-        return time.process_time() - started
 
-    whole = match_of(SIZE)
-    assert whole < 1 or whole < 8 * match_of(SIZE // 4)
+    assert not too_slow(match, (piece * (SIZE // len(piece) + 1))[:SIZE], quick=0.3, never=15.0)
 
 
 ATTACK = (

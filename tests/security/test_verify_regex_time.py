@@ -7,23 +7,21 @@ that takes longer must take about a quarter of that for a quarter of the text: a
 from __future__ import annotations
 
 import ast
-import gc
 import importlib
 import math
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from linear_time import too_slow
 from tutelage import verify
 
 SIZE = 100_000
 QUICK = 0.05  # seconds for the whole text; below it growth is not looked at
 NEVER = 5.0  # seconds: no text may take this long, however it grows
-GROWTH = 8.0  # four times the text: 4 when linear, 16 when quadratic
 PIECES = [
     *("1", "1,", "1,111,", "1.", "1/", "-", "1 ", "1 1/2 ", ".", "e", "1e", "1x10^", "\\frac{1}{", "٣", "½", "$", "%"),
     *("a", "A", "Aa ", "a'", "a-", "A.", "a. ", "Ab. ", "!", '?"', "…", "\n", " ", "\t\n", "\n \n", " \n", "- ", "1. "),
@@ -70,30 +68,10 @@ def hostile(piece: str) -> list[str]:
     return [body, f"{body[:-1]}!", f"a{body[:-2]}\n"]
 
 
-def seconds(act: Callable[[], object]) -> float:
-    """Processor time, so that a busy machine does not count, without collections of what other tests left in memory."""
-    gc.disable()
-    started = time.process_time()
-    act()
-    taken = time.process_time() - started
-    gc.enable()
-    return taken
-
-
-def too_slow(act: Callable[[str], object], text: str) -> bool:
-    """Whether no one of four tries is quick or grows as it may: a quadratic judge fails them all."""
-    quarter = text[: len(text) // 4] + text[-2:]
-    for _ in range(4):
-        whole = seconds(lambda: act(text))
-        if whole < QUICK or (whole < NEVER and whole <= GROWTH * seconds(lambda: act(quarter))):
-            return False
-    return True
-
-
 def slow(act: Callable[[str], object], pieces: list[str], variants: int) -> list[str]:
     """The texts, by piece and ending, that `act` takes more than linear time for."""
     texts = [(piece, text) for piece in pieces for text in hostile(piece)[:variants]]
-    return [f"{piece}...{text[-2:]}" for piece, text in texts if too_slow(act, text)]
+    return [f"{piece}...{text[-2:]}" for piece, text in texts if too_slow(act, text, quick=QUICK, never=NEVER)]
 
 
 def judged(name: str) -> Callable[[str], object]:
@@ -129,12 +107,16 @@ def test_no_verifier_is_slow_on_any_text(name: str) -> None:
 
 def test_a_quadratic_pattern_would_be_caught() -> None:
     """A fraction of the text is already too much for one."""
-    assert too_slow(exhausted(re.compile(r"\s+$")), " " * (SIZE // 16) + "!") is True
+    assert too_slow(exhausted(re.compile(r"\s+$")), " " * (SIZE // 16) + "!", quick=QUICK, never=NEVER) is True
 
 
 def test_a_slow_but_linear_judge_passes() -> None:
     """A machine or a judge that is slow throughout is not what this file looks for."""
-    assert too_slow(lambda text: [math.sqrt(k) for _ in range(12) for k in range(len(text))], " " * SIZE) is False
+
+    def judge(text: str) -> list[float]:
+        return [math.sqrt(k) for _ in range(12) for k in range(len(text))]
+
+    assert too_slow(judge, " " * SIZE, quick=QUICK, never=NEVER) is False
 
 
 def test_nothing_in_the_room_evaluates() -> None:
