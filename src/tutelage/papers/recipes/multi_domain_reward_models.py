@@ -159,9 +159,9 @@ def run(config: RewardConfig, folder: Path) -> dict[str, Any]:
 
 
 def arithmetic_model(config: RewardConfig, console: Any = None) -> LoadedModel:
-    """The model that has learnt to work out chains of up to the largest length."""
+    """The model that has learnt to work out chains of these lengths and those between."""
     count = min(config.base.steps * config.base.batch_size, 20_000)
-    found = chains(count, range(1, max(config.lengths) + 1), seed=0, label="learnt")
+    found = chains(count, range(min(config.lengths), max(config.lengths) + 1), seed=0, label="learnt")
     rows = [Exercise(one.id, "chain", one.question, "".join(_lines(worked(one)))) for one in found]
     return pretrained("chains", rows, config.base, spread=1 / math.sqrt(config.base.width), console=console)
 
