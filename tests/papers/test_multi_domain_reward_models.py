@@ -1,9 +1,11 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
+from tutelage.errors import ModelError
 from tutelage.papers.lab.chains import answer_of
-from tutelage.papers.recipes.multi_domain_reward_models import candidates, cpu, training_rows
+from tutelage.papers.recipes.multi_domain_reward_models import candidates, cpu, run, smoke, training_rows
 
 CONFIG = replace(cpu(2), rows=400, questions=40)
 
@@ -36,3 +38,10 @@ def test_no_question_is_trained_on_and_asked():
     asked = {row[0].chain.question for row in candidates(CONFIG).values()}
     for seed in (0, 1):
         assert not asked & {one.question for one in training_rows(CONFIG, seed, 0.0) if len(one.steps) > 2}
+
+
+def test_verifiers_that_have_not_learnt_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("TUTELAGE_HOME", str(tmp_path / "home"))
+    with pytest.raises(ModelError, match="has not learnt"):
+        run(replace(smoke(2), required=1.01), tmp_path / "run")
+    assert not (tmp_path / "run" / "evidence.json").exists()
