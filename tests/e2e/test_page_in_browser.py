@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -192,9 +193,14 @@ def test_dark_is_dark(visit):
 def test_ctrl_c_ends_the_server_at_once(tmp_path):
     command = [sys.executable, "-c", "from tutelage.cli import main; main()", "serve", "--port", "0"]
     environment = {**os.environ, "TUTELAGE_HOME": str(tmp_path)}
+
+    def listening() -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit that it is ignored
+
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
-    ) as process:
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True,
+        preexec_fn=listening,
+    ) as process:  # fmt: skip
         assert process.stdout.readline().startswith("http://127.0.0.1:")
         started = time.monotonic()
         process.send_signal(2)
