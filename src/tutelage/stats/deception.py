@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -14,7 +14,7 @@ from scipy.stats import hypergeom
 from tutelage.errors import RangeError, ShapeError
 from tutelage.stats.checks import Labels, cluster_codes, finite_vector, open_unit
 from tutelage.stats.intervals import share_interval
-from tutelage.stats.resampling import bootstrap_interval, check_settings, cluster_table, resampled_totals
+from tutelage.stats.resampling import check_settings, cluster_table, interval_around, resampled_totals
 from tutelage.types import Estimate
 
 __all__ = ["DeceptionReport", "deception_score", "knowledge_regions"]
@@ -149,11 +149,7 @@ def deception_score(
         scores, chances = totals[:, 0] / totals[:, 1], totals[:, 2] / totals[:, 3]
     hit, taxed, room, known = (int(one) for one in columns.sum(0))
     clusters = int(codes.max()) + 1
-
-    def with_interval(value: float, drawn: npt.NDArray[np.float64]) -> Estimate:
-        found = bootstrap_interval(drawn, Estimate(value, -math.inf, math.inf, level, "", len(right), clusters, seed))
-        return replace(found, low=min(found.low, value), high=max(found.high, value))
-
+    with_interval = partial(interval_around, level=level, n=len(right), clusters=clusters, seed=seed)
     score, chance = hit / taxed, room / known
     return DeceptionReport(
         reference,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from tutelage.errors import DataError, ShapeError
 from tutelage.stats.checks import Labels, cluster_codes, finite_array
-from tutelage.stats.resampling import bootstrap_interval, check_settings, cluster_table, resampled_totals
+from tutelage.stats.resampling import check_settings, cluster_table, interval_around, resampled_totals
 from tutelage.types import Estimate
 
 __all__ = ["GapRecovered", "performance_gap_recovered"]
@@ -98,11 +98,7 @@ def performance_gap_recovered(
         raise DataError("the metric is not finite on all items", hint="check that every class occurs")
     clusters = int(codes.max()) + 1
 
-    def with_interval(value: float, values: Floats) -> Estimate:
-        widest = Estimate(value, -math.inf, math.inf, level, "", len(codes), clusters, seed)
-        found = bootstrap_interval(values, widest)
-        return replace(found, low=min(found.low, value), high=max(found.high, value))
-
+    with_interval = partial(interval_around, level=level, n=len(codes), clusters=clusters, seed=seed)
     gain, gap = (float(observed[k] - observed[0]) for k in (1, 2))
     gains, gaps = drawn[:, 1] - drawn[:, 0], drawn[:, 2] - drawn[:, 0]
     positive = gaps > _LEAST_GAP

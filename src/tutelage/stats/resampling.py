@@ -22,6 +22,7 @@ __all__ = [
     "check_settings",
     "cluster_table",
     "in_the_limit",
+    "interval_around",
     "resampled_cells",
     "resampled_totals",
     "tails",
@@ -94,6 +95,12 @@ def bootstrap_interval(drawn: Floats, widest: Estimate) -> Estimate:
         return replace(widest, method=f"{name}: too few for an interval")
     low, high = np.quantile(defined, tails(widest.n_clusters, widest.level))
     return replace(widest, low=float(low), high=float(high), method=name)
+
+
+def interval_around(value: float, drawn: Floats, *, level: float, n: int, clusters: int, seed: int) -> Estimate:
+    """``value`` with :func:`bootstrap_interval` of its resamples [B], widened where needed to hold it."""
+    found = bootstrap_interval(drawn, Estimate(value, -math.inf, math.inf, level, "", n, clusters, seed))
+    return replace(found, low=min(found.low, value), high=max(found.high, value))
 
 
 def in_the_limit(table: Floats) -> bool:
