@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tutelage.errors import RangeError
 from tutelage.papers.lab import chains as module
-from tutelage.papers.lab.chains import MODULUS, answer_of, chains, spoil, spoil_set, step_is_wrong, worked
+from tutelage.papers.lab.chains import answer_of, chains, spoil, spoil_set, step_is_wrong, worked
 
 SEEDS = st.integers(0, 50)
 LENGTHS = st.lists(st.integers(1, 8), min_size=1, max_size=4)
@@ -43,6 +43,17 @@ def test_chains_are_different_and_right(lengths, seed):
         assert solved.right
         assert wrong_places(one, solved.steps) == ()
         assert solved.propagated == 0
+
+
+@given(st.integers(1, 3), SEEDS)
+def test_avoided_chains_are_not_drawn_and_repeats_only_where_asked(length, seed):
+    held = chains(60, [length], seed=seed)
+    others = chains(60, [length], seed=seed, avoid=held)
+    assert not {one.question for one in held} & {one.question for one in others}
+    assert len({one.question for one in others}) == 60
+    many = chains(400, [1], seed=seed, repeats=True, avoid=held)
+    assert len(many) == len({one.id for one in many}) == 400
+    assert not {one.question for one in held} & {one.question for one in many}
 
 
 @given(st.integers(1, 8), SEEDS, st.data())
@@ -107,10 +118,10 @@ def test_the_smallest_sets_and_what_is_refused():
 
 
 def test_lines_are_read_strictly():
-    assert not step_is_wrong(22, ("*", 2), " 22 * 2 = 21 ")
+    assert not step_is_wrong(22, ("*", 2), " 22 * 2 = 21 ", 23)
     for line in ("22 * 2 = 44", "22 * 3 = 20", "21 * 2 = 19", "22 * 2 =", "", "x"):
-        assert step_is_wrong(22, ("*", 2), line), line
+        assert step_is_wrong(22, ("*", 2), line, 23), line
     assert answer_of([]) is None
     assert answer_of(["1 + 1"]) is None
-    assert MODULUS == 23
+    assert step_is_wrong(2, ("-", 4), "2 - 4 = -2")
     assert doctest.testmod(module).failed == 0

@@ -1,7 +1,8 @@
 """Chains of clock arithmetic, worked out step by step, and mistakes in them of exact number and place.
 
-Numbers run from 0 to a prime minus 1 and then begin again, so a wrong step never leaves the vocabulary, and the number
-of steps alone makes a chain hard. A step is wrong when it does not follow from the line before it: right arithmetic on
+Numbers run from 0 to 9 and then begin again, so a wrong step never leaves the vocabulary, and the number of steps alone
+makes a chain hard. Moves add or subtract: with these 180 facts a model of 170,000 parameters learns to work out every
+chain of lengths it has seen in 3,000 steps of 32 chains; with times and a clock of 23 it learnt none in 700. A step is wrong when it does not follow from the line before it: right arithmetic on
 a wrong number is no second mistake.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tutelage.errors import RangeError
@@ -18,8 +19,8 @@ from tutelage.seeds import derive
 
 __all__ = ["MODULUS", "Chain", "Worked", "answer_of", "chains", "spoil", "spoil_set", "step_is_wrong", "worked"]
 
-MODULUS = 23
-OPERATIONS = "+-*"
+MODULUS = 10
+OPERATIONS = "+-"
 STEP = re.compile(r"(\d{1,4}) ([-+*]) (\d{1,4}) = (\d{1,4})")
 
 
@@ -101,9 +102,25 @@ def moved(value: int, sign: str, number: int, modulus: int) -> int:
 
 
 def chains(
-    count: int, lengths: Sequence[int], *, seed: int, label: str = "chain", modulus: int = MODULUS
+    count: int,
+    lengths: Sequence[int],
+    *,
+    seed: int,
+    label: str = "chain",
+    avoid: Iterable[Chain] = (),
+    repeats: bool = False,
+    modulus: int = MODULUS,
 ) -> list[Chain]:
     """``count`` different chains, as many of each length as can be; numbers of moves from 1 to 9.
+
+    Args:
+        count: how many.
+        lengths: in moves, taken in turn.
+        seed: of the draw.
+        label: another label, another draw; ids begin with it.
+        avoid: chains that are not drawn, for instance those of a test.
+        repeats: may one be drawn twice? There are only 180 chains of one move.
+        modulus: of the clock.
 
     Raises:
         RangeError: no lengths, or more chains than there are.
@@ -116,7 +133,8 @@ def chains(
     if not lengths or min(lengths) < 1:
         raise RangeError(f"lengths {list(lengths)} of chains", hint="one or more steps")
     draw = random.Random(derive(WORLD_SEED, "chains", label, seed))
-    found: dict[tuple[int, tuple[tuple[str, int], ...]], Chain] = {}
+    taken = {(one.start, one.moves) for one in avoid}
+    found: list[Chain] = []
     tries = 0
     while len(found) < count:
         length = lengths[len(found) % len(lengths)]
@@ -124,8 +142,11 @@ def chains(
         tries += 1
         if tries > 100 * count + 1000:
             raise RangeError(f"there are not {count} different chains of lengths {list(lengths)}")
-        found.setdefault(key, Chain(f"{label}-{length}-{len(found)}", *key, modulus))
-    return list(found.values())
+        if key not in taken:
+            found.append(Chain(f"{label}-{length}-{len(found)}", *key, modulus))
+            if not repeats:
+                taken.add(key)
+    return found
 
 
 def worked(chain: Chain) -> Worked:
@@ -189,7 +210,7 @@ def step_is_wrong(before: int, move: tuple[str, int], line: str, modulus: int = 
     """Whether a written line does not make this move from this number, or makes it wrongly; unreadable lines are wrong.
 
     Example:
-        >>> step_is_wrong(20, ("+", 5), "20 + 5 = 2"), step_is_wrong(20, ("+", 5), "20 + 5 = 25")
+        >>> step_is_wrong(7, ("+", 5), "7 + 5 = 2"), step_is_wrong(7, ("+", 5), "7 + 5 = 12")
         (False, True)
     """
     found = STEP.fullmatch(line.strip())
