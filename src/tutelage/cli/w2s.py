@@ -7,14 +7,17 @@ import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-__all__ = ["w2s"]
+if TYPE_CHECKING:
+    from tutelage.jobs.w2s import W2sResult
+
+__all__ = ["progress", "show", "w2s"]
 
 DATA_HELP = "CSV, TSV, JSONL, JSON or Parquet: a text or columns of numbers, truth on some rows."
 
@@ -45,18 +48,28 @@ def w2s(
 
     flags = {"data": data, "text": text, "label": label, "features": features, "weak_features": weak_features}
     flags |= {"weak_labels": weak_labels, "weak": weak, "student": student}
-    settings = configuration.load(W2sConfig, config, set_ or [], {**flags, "seed": seed}).value
+    resolved = configuration.load(W2sConfig, config, set_ or [], {**flags, "seed": seed})
+    settings = resolved.value
     if not settings.data or out is None:
         missing = "DATA" if not settings.data else "--out"
         raise ConfigError(f"{missing} is missing", hint="tutelage w2s DATA --out FOLDER; --help shows the rest")
     from tutelage.jobs.w2s import w2s as run_job  # loads torch: not before the settings are known to be right
 
     command = shlex.join(["tutelage", *sys.argv[1:]])
-    done = run_job(settings, out, command=command, console=Console(stderr=True, quiet=json))
-    if json:
+    show(run_job(settings, out, command=command, origins=resolved.origins, console=progress(json)), json)
+
+
+def progress(as_json: bool) -> Console:
+    """Where progress is told."""
+    return Console(stderr=True, quiet=as_json)
+
+
+def show(done: W2sResult, as_json: bool) -> None:
+    """Print what was found, for people or as JSON."""
+    if as_json:
         typer.echo(json_text.dumps(dict(done.summary), indent=2))
-        return
-    _show(Console(), done.summary, out)
+    else:
+        _show(Console(), done.summary, done.folder)
 
 
 def _show(console: Console, summary: Mapping[str, Any], out: Path) -> None:

@@ -35,8 +35,10 @@ class RunFolder:
     root: Path
 
     @classmethod
-    def create(cls, root: Path, *, command: str, config_toml: str, origins: Mapping[str, str]) -> RunFolder:
-        """Start a run in an empty or new folder.
+    def create(
+        cls, root: Path, *, command: str, config_toml: str, origins: Mapping[str, str], job: str = "tune"
+    ) -> RunFolder:
+        """Start a run of ``job`` in an empty or new folder.
 
         Raises:
             ConfigError: the folder already holds a run or other files.
@@ -56,7 +58,8 @@ class RunFolder:
         identity = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.getpid():05d}"
         created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         # Written last: a folder with run.json has everything that resuming needs.
-        write_json(root / "run.json", {"format": _FORMAT, "id": identity, "command": command, "created": created})
+        facts = {"format": _FORMAT, "id": identity, "job": job, "command": command, "created": created}
+        write_json(root / "run.json", facts)
         return folder
 
     @classmethod
@@ -76,9 +79,28 @@ class RunFolder:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """``id``, ``command`` and ``created`` of the run."""
-        facts: dict[str, Any] = read_json(self.root / "run.json")
+        """``id``, ``job``, ``command`` and ``created`` of the run."""
+        facts: dict[str, Any] = {"job": "tune", **read_json(self.root / "run.json")}
         return facts
+
+    def check_inputs(self, now: Mapping[str, str]) -> None:
+        """Remember the hashes of what goes into the run by name; once they are remembered, refuse others.
+
+        Raises:
+            ConfigError: an input is not the one that the run began with.
+        """
+        file = self.path("fingerprints.json")
+        if not file.exists():
+            write_json(file, dict(now))
+            return
+        before = read_json(file)
+        changed = [f"{key}: was {before[key][:12]}, is {now[key][:12]}" for key in now if before[key] != now[key]]
+        if changed:
+            raise ConfigError(
+                f"not the run's own inputs: {'; '.join(changed)}",
+                where=str(self.root),
+                hint="bring the original model and data back, or start a new run",
+            )
 
     def path(self, *parts: str) -> Path:
         """A path inside the folder, its parent made."""

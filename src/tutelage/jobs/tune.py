@@ -18,8 +18,7 @@ from rich.console import Console
 
 from tutelage import config as configuration
 from tutelage.errors import ConfigError, Interrupted
-from tutelage.io import content_hash, file_sha256, write_json
-from tutelage.io.documents import read_json
+from tutelage.io import content_hash, file_sha256
 from tutelage.jobs.arms import ArmReporting, TrainedArm, train_arm
 from tutelage.jobs.interrupt import stop_requests
 from tutelage.jobs.measuring import Measurement, Measuring
@@ -166,20 +165,8 @@ class _Tuning:
 
     def _check_same(self, base: LoadedModel) -> None:
         """A run goes on only with the weights and rows that it began with."""
-        file = self.folder.path("fingerprints.json")
         files = [file_sha256(self.folder.path("data", name)) for name in ("train.jsonl", "test.jsonl")]
-        now = {"model": base.weights_hash, "data": content_hash(files)}
-        if not file.exists():
-            write_json(file, now)
-            return
-        before = read_json(file)
-        changed = [f"{key}: was {before[key][:12]}, is {now[key][:12]}" for key in now if before[key] != now[key]]
-        if changed:
-            raise ConfigError(
-                f"not the run's own inputs: {'; '.join(changed)}",
-                where=str(self.folder.root),
-                hint="bring the original model and data back, or start a new run",
-            )
+        self.folder.check_inputs({"model": base.weights_hash, "data": content_hash(files)})
 
     def _measure(self, name: str, engine: TransformersEngine, data: Prepared) -> Measurement:
         measuring = Measuring(self.folder, self.config.measure, data.test, self.console, self.should_stop)

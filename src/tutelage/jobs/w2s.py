@@ -2,39 +2,36 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 
-from tutelage.data import write_rejected
-from tutelage.errors import ConfigError, DataError
+from tutelage import config as configuration
+from tutelage.errors import DataError, Interrupted
 from tutelage.functional.weak_to_strong import ConfidenceSettings
-from tutelage.io import write_json, write_jsonl, write_text
-from tutelage.jobs.run_folder import environment
+from tutelage.io import file_sha256
+from tutelage.jobs.interrupt import stop_requests
+from tutelage.jobs.run_folder import RunFolder, environment
 from tutelage.jobs.w2s_config import W2sConfig
 from tutelage.jobs.w2s_data import Parts, Table, parted, read_table
+from tutelage.jobs.w2s_files import Arrays, kept, write_results
+from tutelage.jobs.w2s_models import check_teacher, student_features, teacher
 from tutelage.jobs.w2s_summary import arm_facts, system_facts
-from tutelage.measure.results import write_native
-from tutelage.measure.results.table import MetricFacts, TaskResults
 from tutelage.objectives.weak_to_strong import WeakLossSettings
-from tutelage.report.weak_to_strong import render
 from tutelage.training.labelled_items import Items, one_hot
-from tutelage.training.probes import ProbeSettings, SklearnClassifier, TorchProbe
+from tutelage.training.probes import ProbeSettings, TorchProbe
 from tutelage.training.weak_to_strong import Maker, WeakToStrongSettings, labels_of, taught
 from tutelage.training.weak_to_strong_report import WeakToStrongReport
 from tutelage.types import FloatArray, IntArray
 
-__all__ = ["W2sResult", "w2s"]
+__all__ = ["W2sResult", "resume", "w2s"]
 
 FORMAT = "tutelage-w2s"
-TASK = "w2s"
 _FEW = 100  # test items below which intervals are said to be wide
-_WEAK_NAMES = ("auto", "bow")
 
 
 @dataclass(frozen=True)
@@ -46,104 +43,87 @@ class W2sResult:
     reports: Mapping[str, WeakToStrongReport]
 
 
-def w2s(config: W2sConfig, out: Path, *, command: str = "", console: Console | None = None) -> W2sResult:
+def w2s(
+    config: W2sConfig,
+    out: Path,
+    *,
+    command: str = "",
+    origins: Mapping[str, str] | None = None,
+    console: Console | None = None,
+) -> W2sResult:
     """Run the protocol on a file.
 
     ``out`` receives ``results.json``, ``report.html``, ``predictions.jsonl`` (every row: its part, truth, the weak
     label, what each student says), ``rejected.jsonl``, and ``SYSTEM/w2s.jsonl`` for weak, ceiling and each student, for
-    ``tutelage compare``.
+    ``tutelage compare``. Every finished phase is kept there too, for :func:`resume`.
 
     Args:
         config: columns, models, losses.
         out: a new or empty folder.
         command: the exact command, for the record.
+        origins: where each setting came from, for the record.
         console: shows progress; None is silent.
 
     Raises:
         ConfigError: the folder is not empty, a teacher for labels that are given, or for columns of numbers.
         DataError: see :func:`~tutelage.jobs.w2s_data.read_table` and :func:`~tutelage.jobs.w2s_data.parted`.
         ModelError: a model cannot be loaded.
+        Interrupted: the user asked to stop; :func:`resume` continues.
     """
-    console = console or Console(quiet=True)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ConfigError("the output folder is not empty", where=str(out), hint="choose another folder")
-    started = time.perf_counter()
     table = read_table(config)
-    _check_teacher(table, config)
-    parts = parted(table, config)
+    check_teacher(table, config)
+    parts = parted(table, config)  # what cannot be used is refused before there is a folder
+    toml = configuration.dump_toml(config)
+    folder = RunFolder.create(out, job="w2s", command=command, config_toml=toml, origins=origins or {})
+    return _run(folder, config, table, parts, console or Console(quiet=True))
+
+
+def resume(out: Path, *, console: Console | None = None) -> W2sResult:
+    """Continue the run in ``out`` after a kill at any moment; on a CPU its results are those of a run without one.
+
+    A data file named by a relative path must be found from where this is called.
+
+    Raises:
+        DataError: there is no run in ``out``; the data file cannot be read.
+        ConfigError: data or given labels are not those the run was started with.
+        Interrupted: as in :func:`w2s`.
+    """
+    folder = RunFolder.open(out)
+    config = configuration.load(W2sConfig, out / "config.toml").value
+    table = read_table(config)
+    return _run(folder, config, table, parted(table, config), console or Console(quiet=True))
+
+
+def _run(folder: RunFolder, config: W2sConfig, table: Table, parts: Parts, console: Console) -> W2sResult:
+    files = {"data": config.data, "weak_labels": config.weak_labels}
+    folder.check_inputs({name: file_sha256(Path(one).expanduser()) for name, one in files.items() if one})
     console.print(f"{len(parts.pool)} rows for the student, {len(parts.test)} to test on", highlight=False)
-    weak_name, weak_inputs, weak = _teacher(table, config, console)
-    student_name, features = _student_features(table, config, console)
-    labels = _weak_labels(table, parts, weak_inputs, weak)
-    reports = {arm: _arm(arm, table, parts, features, labels, config) for arm in config.arms}
-    summary = _summary(config, table, parts, reports, (weak_name, student_name), command, time.perf_counter() - started)
-    _write(out, table, parts, labels, features, reports, summary)
-    return W2sResult(out, summary, reports)
+    with stop_requests(lambda text: console.print(f"[yellow]{text}[/]")) as should_stop:
+
+        def phase(name: str, make: Callable[[], tuple[Arrays, Mapping[str, Any]]]) -> tuple[Arrays, dict[str, Any]]:
+            if should_stop():
+                raise Interrupted("stopped as asked; everything needed to continue is saved", where=str(folder.root))
+            return kept(folder, name, make)
+
+        found, weak = phase("labels", lambda: _weak_labels(table, parts, config, console))
+        labels = found["labels"]
+        found, student = phase("features", lambda: student_features(table, config, console))
+        features = found["features"]
+        arms = {
+            arm: phase(f"arm-{arm}", lambda arm=arm: _arm(arm, table, parts, features, labels, config))[0]  # type: ignore[misc]
+            for arm in config.arms
+        }
+    reports = {arm: _report(found, table, parts, labels) for arm, found in arms.items()}
+    summary = _summary(folder, config, table, parts, reports, (weak["name"], student["name"]))
+    write_results(folder, table, parts, labels, reports, {arm: one["rows"] for arm, one in arms.items()}, summary)
+    return W2sResult(folder.root, summary, reports)
 
 
-def _check_teacher(table: Table, config: W2sConfig) -> None:
-    if table.given is not None and config.weak != "auto":
-        raise ConfigError(
-            "labels are given and a teacher is named", where="weak", hint="leave --weak out, or the labels"
-        )
-    if table.numbers is not None and config.weak != "auto":
-        raise ConfigError("a teacher of texts for columns of numbers", where="weak", hint="use --weak-features")
-
-
-def _teacher(table: Table, config: W2sConfig, console: Console) -> tuple[str, Any, SklearnClassifier | None]:
-    """Name, inputs of every row, and the untrained teacher; no teacher where labels are given."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    regression = LogisticRegression(max_iter=2_000)
-    if table.given is not None:
-        return "given labels", None, None
-    if table.weak_numbers is not None:
-        scaled = make_pipeline(StandardScaler(), regression)
-        return (
-            f"logistic regression on {', '.join(config.columns('weak_features'))}",
-            table.weak_numbers,
-            (SklearnClassifier(scaled)),
-        )
-    assert table.texts is not None
-    if config.weak in _WEAK_NAMES:
-        words = make_pipeline(TfidfVectorizer(token_pattern=r"(?u)\b\w+\b"), regression)
-        return "bag of words", list(table.texts), SklearnClassifier(words)
-    name, vectors = _embedded(config.weak, table.texts, config, console)
-    return f"probe on {name}", vectors, SklearnClassifier(regression)
-
-
-def _student_features(table: Table, config: W2sConfig, console: Console) -> tuple[str, FloatArray]:
-    if table.numbers is not None:
-        return f"probe on {', '.join(config.columns())}", table.numbers
-    assert table.texts is not None
-    name, vectors = _embedded(config.student, table.texts, config, console)
-    return f"probe on {name}", vectors
-
-
-def _embedded(name: str, texts: tuple[str, ...], config: W2sConfig, console: Console) -> tuple[str, FloatArray]:
-    """Frozen features by a sentence encoder (a folder with modules.json) or a language model (any other)."""
-    from tutelage.models import Encoder, load
-    from tutelage.models.last_token import last_token_features
-    from tutelage.models.loading import set_threads
-    from tutelage.models.source import find_source
-
-    set_threads(config.threads)
-    console.print(f"reading {len(texts)} texts with {name}", highlight=False)
-    name = "all-minilm-l6-v2" if name == "minilm" else name
-    if (find_source(name).folder / "modules.json").is_file():
-        encoder = Encoder(name, device=config.device)
-        return encoder.name, encoder.embed(texts)
-    loaded = load(name, device=config.device)
-    return f"the last token of {loaded.name}", last_token_features(loaded, texts, max_tokens=config.max_tokens)
-
-
-def _weak_labels(table: Table, parts: Parts, inputs: Any, weak: SklearnClassifier | None) -> FloatArray:
+def _weak_labels(table: Table, parts: Parts, config: W2sConfig, console: Console) -> tuple[Arrays, dict[str, Any]]:
     """The supervisor's probabilities for every row [N, K]; NaN where a given label is missing."""
+    name, inputs, weak = teacher(table, config, console)
     if table.given is not None:
-        return table.given
+        return {"labels": table.given}, {"name": name}
     assert weak is not None
     everything = Items(table.ids, inputs)
     classes = len(table.classes)
@@ -153,12 +133,13 @@ def _weak_labels(table: Table, parts: Parts, inputs: Any, weak: SklearnClassifie
             f"the teacher's {len(parts.teacher)} rows are of one class", hint="give truth on more rows, or raise split"
         )
     weak.fit(taught_on.inputs, one_hot(table.truth[parts.teacher], classes))
-    return labels_of(weak, everything, classes)
+    return {"labels": labels_of(weak, everything, classes)}, {"name": name}
 
 
 def _arm(
     arm: str, table: Table, parts: Parts, features: FloatArray, labels: FloatArray, config: W2sConfig
-) -> WeakToStrongReport:
+) -> tuple[Arrays, dict[str, Any]]:
+    """Probabilities of student and ceiling on the test [M, K], by epoch [E, M, K], and the student's on all rows."""
     known = parts.pool[table.truth[parts.pool] >= 0]
 
     def items(rows: IntArray, truth: bool = True) -> Items:
@@ -174,8 +155,24 @@ def _arm(
         truth=items(known),
         settings=WeakToStrongSettings(labels="hard" if arm == "hard" else "soft", seed=config.seed),
     )
-    whole = len(known) == len(parts.pool)
-    return replace(report, pool_truth=table.truth[parts.pool] if whole else None)
+    rows = report.learner.predict_proba(features)
+    arrays = {"student": report.student, "ceiling": report.ceiling, "by_epoch": np.stack(report.by_epoch), "rows": rows}
+    return arrays, {}
+
+
+def _report(found: Arrays, table: Table, parts: Parts, labels: FloatArray) -> WeakToStrongReport:
+    pool_truth = table.truth[parts.pool]
+    return WeakToStrongReport(
+        ids=tuple(table.ids[i] for i in parts.test),
+        truth=table.truth[parts.test],
+        weak=labels[parts.test],
+        student=found["student"],
+        ceiling=found["ceiling"],
+        pool_ids=tuple(table.ids[i] for i in parts.pool),
+        pool_labels=labels[parts.pool],
+        pool_truth=pool_truth if (pool_truth >= 0).all() else None,
+        by_epoch=tuple(found["by_epoch"]),
+    )
 
 
 def _probe(arm: str, config: W2sConfig) -> Maker:
@@ -191,13 +188,12 @@ def _probe(arm: str, config: W2sConfig) -> Maker:
 
 
 def _summary(
+    folder: RunFolder,
     config: W2sConfig,
     table: Table,
     parts: Parts,
     reports: Mapping[str, WeakToStrongReport],
     names: tuple[str, str],
-    command: str,
-    seconds: float,
 ) -> dict[str, Any]:
     first = next(iter(reports.values()))
     known = int((table.truth[parts.pool] >= 0).sum())
@@ -215,8 +211,8 @@ def _summary(
     return {
         "format": FORMAT,
         "version": 1,
-        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "command": command,
+        "created": folder.facts["created"],
+        "command": folder.facts["command"],
         "classes": list(table.classes),
         "rows": {
             "usable": len(table.ids),
@@ -234,66 +230,6 @@ def _summary(
         "arms": {arm: arm_facts(report, config.resamples, config.seed) for arm, report in reports.items()},
         "notes": notes,
         "config": asdict(config),
-        "seconds": round(seconds, 2),
+        "seconds": round(sum(one["seconds"] for one in folder.phase_costs().values()), 2),
         "environment": environment(),
     }
-
-
-def _write(
-    out: Path,
-    table: Table,
-    parts: Parts,
-    labels: FloatArray,
-    features: FloatArray,
-    reports: Mapping[str, WeakToStrongReport],
-    summary: Mapping[str, Any],
-) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    first = next(iter(reports.values()))
-    systems = {"weak": first.weak, "ceiling": first.ceiling} | {arm: one.student for arm, one in reports.items()}
-    for name, probs in systems.items():
-        (out / name).mkdir(exist_ok=True)
-        write_native(out / name / f"{TASK}.jsonl", _results(first, table, probs), {"name": name})
-    part = {int(i): name for name in ("test", "teacher", "pool") for i in getattr(parts, name)}
-    students = {arm: report.learner.predict_proba(features) for arm, report in reports.items()}
-    write_jsonl(
-        out / "predictions.jsonl",
-        (
-            {
-                "id": name,
-                "part": {"pool": "student"}.get(part.get(i, "unused"), part.get(i, "unused")),
-                "truth": table.classes[table.truth[i]] if table.truth[i] >= 0 else None,
-                "weak": _said(labels[i], table.classes),
-                **{arm: _said(probs[i], table.classes) for arm, probs in students.items()},
-            }
-            for i, name in enumerate(table.ids)
-        ),
-    )
-    write_rejected(out / "rejected.jsonl", table.rejected)
-    write_text(out / "report.html", render(summary))
-    write_json(out / "results.json", dict(summary))  # last: where it stands, the rest is complete
-
-
-def _said(probs: FloatArray, classes: tuple[str, ...]) -> dict[str, float] | None:
-    if np.isnan(probs).any():
-        return None
-    return {name: round(float(p), 6) for name, p in zip(classes, probs, strict=True)}
-
-
-def _results(report: WeakToStrongReport, table: Table, probs: FloatArray) -> TaskResults:
-    answers = probs.argmax(1)
-    texts = None
-    if table.texts is not None:
-        place = {name: i for i, name in enumerate(table.ids)}
-        texts = tuple(table.texts[place[name]] for name in report.ids)
-    return TaskResults(
-        task=TASK,
-        ids=report.ids,
-        values={"accuracy": (answers == report.truth).astype(np.float64)},
-        metrics={"accuracy": MetricFacts(unit="share")},
-        version="1",
-        prompts=texts,
-        targets=tuple(table.classes[k] for k in report.truth),
-        outputs=tuple(table.classes[k] for k in answers),
-        choices=tuple(table.classes[k] for k in answers),
-    )

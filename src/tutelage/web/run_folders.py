@@ -43,6 +43,8 @@ def read_run_folders(folders: Iterable[Path], store: Store) -> list[str]:
 def _enter(folder: Path, store: Store) -> None:
     facts = read_json(folder / "run.json")
     name = str(facts["id"])
+    if facts.get("job", "tune") != "tune":
+        return  # its report is a page of its own
     store.create_run(name, "tune", folder, _settings(folder), str(facts["command"]), str(facts["created"]))
     report = _json(folder / "report.json")
     headline = report.get("headline")

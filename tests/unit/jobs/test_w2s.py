@@ -1,5 +1,6 @@
 """``tutelage w2s`` on small files: what is read, how it is split, what comes out, and what is refused with its line."""
 
+import contextlib
 import csv
 import json
 
@@ -9,8 +10,9 @@ import typer
 from typer.testing import CliRunner
 
 from tutelage.cli.w2s import w2s as verb
-from tutelage.errors import ConfigError, DataError, TutelageError
-from tutelage.jobs.w2s import w2s
+from tutelage.errors import ConfigError, DataError, Interrupted, TutelageError
+from tutelage.jobs.run_folder import RunFolder
+from tutelage.jobs.w2s import resume, w2s
 from tutelage.jobs.w2s_config import W2sConfig
 from tutelage.jobs.w2s_data import parted, read_table
 from tutelage.jobs.w2s_summary import balanced_accuracy
@@ -119,7 +121,7 @@ def test_texts_with_a_bag_of_words_and_labels_in_json_lines(tmp_path, monkeypatc
         seen.append(name)
         return name, np.array([[sum(text.count(word) for word in side) for side in WORDS] for text in texts], float)
 
-    monkeypatch.setattr("tutelage.jobs.w2s._embedded", embedded)
+    monkeypatch.setattr("tutelage.jobs.w2s_models.embedded", embedded)
     chosen = W2sConfig(data=str(file), resamples=200, epochs=3)
     done = w2s(chosen, tmp_path / "out")
     assert seen == ["all-minilm-l6-v2"]
@@ -129,8 +131,84 @@ def test_texts_with_a_bag_of_words_and_labels_in_json_lines(tmp_path, monkeypatc
     assert "no text" in (tmp_path / "out" / "rejected.jsonl").read_text()
     lines = [json.loads(line) for line in (tmp_path / "out" / "predictions.jsonl").read_text().splitlines()]
     assert lines[0]["part"] == lines[120]["part"]  # the same text in another case stays on one side
-    with pytest.raises(ConfigError, match="not empty"):
+    with pytest.raises(ConfigError, match="already holds a run"):
         w2s(chosen, tmp_path / "out")
+
+
+def everything(folder):
+    """All that a run leaves but clocks and identities."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.is_file() and name not in ("run.json", "report.html") and not name.startswith("phases"):
+            found[name] = path.read_bytes()
+    told = json.loads(found["results.json"])
+    return found | {"results.json": {k: v for k, v in told.items() if k not in ("created", "seconds", "command")}}
+
+
+PHASES = ("labels", "features", "arm-xent", "arm-hard", "arm-conf")
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("last", PHASES)
+def test_a_run_killed_at_any_phase_ends_with_the_same_bits(tmp_path, numbers, monkeypatch, last, when):
+    class Killed(BaseException):
+        pass
+
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    w2s(config(numbers), whole)
+    phase, made = RunFolder.phase, []
+
+    def dying(self, name, compute):
+        if name == last and when == "before":
+            compute()  # the arrays are there, the phase is not done
+            raise Killed
+        found = phase(self, name, compute)
+        made.append(name)
+        if name == last:
+            raise Killed
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "phase", dying)
+        with pytest.raises(Killed):
+            w2s(config(numbers), broken)
+    assert not (broken / "results.json").exists()
+    stamps = {name: (broken / "phases" / f"{name}.json").stat().st_mtime_ns for name in made}
+    resume(broken)
+    assert everything(broken) == everything(whole)
+    assert stamps == {name: (broken / "phases" / f"{name}.json").stat().st_mtime_ns for name in made}
+    assert {path.stem for path in (broken / "phases").iterdir()} == set(PHASES)
+
+
+def test_a_run_goes_on_with_its_own_rows_only_and_by_the_same_command(tmp_path, numbers):
+    w2s(config(numbers), tmp_path / "out", command="the command")
+    before = everything(tmp_path / "out")
+    (tmp_path / "out" / "results.json").unlink()
+    from tutelage.cli.resume import resume as resume_verb
+
+    cli = typer.Typer()
+    cli.command()(resume_verb)
+    done = CliRunner().invoke(cli, [str(tmp_path / "out"), "--json"])
+    assert json.loads(done.stdout)["command"] == "the command"
+    assert everything(tmp_path / "out") == before
+    written(tmp_path / "numbers.csv", number_rows(seed=1))
+    with pytest.raises(ConfigError, match="not the run's own inputs: data"):
+        resume(tmp_path / "out")
+    with pytest.raises(DataError, match="no run here"):
+        resume(tmp_path)
+
+
+def test_asked_to_stop_a_run_stops_before_the_next_phase(tmp_path, numbers, monkeypatch):
+    @contextlib.contextmanager
+    def asked(say):
+        yield lambda: (tmp_path / "out" / "phases" / "features.json").exists()
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tutelage.jobs.w2s.stop_requests", asked)
+        with pytest.raises(Interrupted):
+            w2s(config(numbers), tmp_path / "out")
+    assert resume(tmp_path / "out").summary["arms"]
 
 
 def changed(**cells):

@@ -144,6 +144,7 @@ def test_a_folder_that_is_no_run_is_named_and_the_others_are_read(tmp_path):
         ("b", "[1]"),
         ("c", "not JSON"),
         ("d", '{"id": "d", "command": "c", "created": "t"}'),
+        ("e", '{"id": "e", "command": "c", "created": "t", "job": "w2s"}'),
     ):
         (tmp_path / name).mkdir()
         (tmp_path / name / "run.json").write_text(text)

@@ -1,0 +1,91 @@
+"""Who teaches and what the student sees in ``tutelage w2s``: bags of words, columns of numbers, frozen models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+
+from tutelage.errors import ConfigError
+from tutelage.jobs.w2s_config import W2sConfig
+from tutelage.jobs.w2s_data import Table
+from tutelage.jobs.w2s_files import Arrays
+from tutelage.training.probes import SklearnClassifier
+from tutelage.types import FloatArray
+
+__all__ = ["check_teacher", "embedded", "student_features", "teacher"]
+
+_WEAK_NAMES = ("auto", "bow")
+
+
+def check_teacher(table: Table, config: W2sConfig) -> None:
+    """Refuse a teacher that the rows have no use for.
+
+    Raises:
+        ConfigError: a teacher is named for labels that are given, or for columns of numbers.
+    """
+    if table.given is not None and config.weak != "auto":
+        raise ConfigError(
+            "labels are given and a teacher is named", where="weak", hint="leave --weak out, or the labels"
+        )
+    if table.numbers is not None and config.weak != "auto":
+        raise ConfigError("a teacher of texts for columns of numbers", where="weak", hint="use --weak-features")
+
+
+def teacher(table: Table, config: W2sConfig, console: Console) -> tuple[str, Any, SklearnClassifier | None]:
+    """Name, inputs of every row, and the untrained teacher; no teacher where labels are given.
+
+    Raises:
+        ModelError: a model cannot be loaded.
+    """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    regression = LogisticRegression(max_iter=2_000)
+    if table.given is not None:
+        return "given labels", None, None
+    if table.weak_numbers is not None:
+        scaled = make_pipeline(StandardScaler(), regression)
+        return (
+            f"logistic regression on {', '.join(config.columns('weak_features'))}",
+            table.weak_numbers,
+            (SklearnClassifier(scaled)),
+        )
+    assert table.texts is not None
+    if config.weak in _WEAK_NAMES:
+        words = make_pipeline(TfidfVectorizer(token_pattern=r"(?u)\b\w+\b"), regression)
+        return "bag of words", list(table.texts), SklearnClassifier(words)
+    name, vectors = embedded(config.weak, table.texts, config, console)
+    return f"probe on {name}", vectors, SklearnClassifier(regression)
+
+
+def student_features(table: Table, config: W2sConfig, console: Console) -> tuple[Arrays, dict[str, Any]]:
+    """What the student's probe reads of every row, [N, D] under ``features``, and the student's name.
+
+    Raises:
+        ModelError: a model cannot be loaded.
+    """
+    if table.numbers is not None:
+        return {"features": table.numbers}, {"name": f"probe on {', '.join(config.columns())}"}
+    assert table.texts is not None
+    name, vectors = embedded(config.student, table.texts, config, console)
+    return {"features": vectors}, {"name": f"probe on {name}"}
+
+
+def embedded(name: str, texts: tuple[str, ...], config: W2sConfig, console: Console) -> tuple[str, FloatArray]:
+    """Frozen features by a sentence encoder (a folder with modules.json) or a language model (any other)."""
+    from tutelage.models import Encoder, load
+    from tutelage.models.last_token import last_token_features
+    from tutelage.models.loading import set_threads
+    from tutelage.models.source import find_source
+
+    set_threads(config.threads)
+    console.print(f"reading {len(texts)} texts with {name}", highlight=False)
+    name = "all-minilm-l6-v2" if name == "minilm" else name
+    if (find_source(name).folder / "modules.json").is_file():
+        encoder = Encoder(name, device=config.device)
+        return encoder.name, encoder.embed(texts)
+    loaded = load(name, device=config.device)
+    return f"the last token of {loaded.name}", last_token_features(loaded, texts, max_tokens=config.max_tokens)
