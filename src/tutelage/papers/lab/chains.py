@@ -2,8 +2,8 @@
 
 Numbers run from 0 to 9 and then begin again, so a wrong step never leaves the vocabulary, and the number of steps alone
 makes a chain hard. Moves add or subtract: with these 180 facts a model of 170,000 parameters learns to work out every
-chain of lengths it has seen in 3,000 steps of 32 chains; with times and a clock of 23 it learnt none in 700. A step is wrong when it does not follow from the line before it: right arithmetic on
-a wrong number is no second mistake.
+chain of lengths it has seen in 3,000 steps of 32 chains; with times and a clock of 23 it learnt none in 700. A step is
+wrong when it does not follow from the line before it: right arithmetic on a wrong number is no second mistake.
 """
 
 from __future__ import annotations
