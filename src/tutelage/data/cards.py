@@ -9,6 +9,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from tutelage.errors import RangeError
+from tutelage.functional.numbers_game import numbers_reference
 from tutelage.seeds import derive
 from tutelage.types import Row
 
@@ -129,7 +130,7 @@ def card_rows(
                 prompt=[{"role": "user", "content": content}],
                 completion=[{"role": "assistant", "content": json.dumps(answer)}],
                 group=" ".join(map(str, sorted(numbers))),
-                reference=f"{' '.join(map(str, numbers))} = {target}",
+                reference=numbers_reference(numbers, target),
             )
         )
     return rows

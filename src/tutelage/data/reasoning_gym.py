@@ -11,6 +11,7 @@ from typing import Any
 
 from tutelage.data.cards import solve_numbers
 from tutelage.errors import ConfigError, DataError, RangeError
+from tutelage.functional.numbers_game import numbers_reference
 from tutelage.functional.sokoban import Level, parse_level
 from tutelage.types import Row
 
@@ -90,7 +91,7 @@ def gym_number_rows(items: Iterable[Mapping[str, Any]]) -> list[Row]:
                 id=f"countdown-{number}",
                 prompt=[{"role": "user", "content": item["question"].strip()}],
                 completion=[{"role": "assistant", "content": answer}],
-                reference=f"{' '.join(map(str, numbers))} = {target}",
+                reference=numbers_reference(numbers, target),
             )
         )
     return rows

@@ -11,7 +11,7 @@ from tutelage.training.task import TrainingTask
 __all__ = ["arguments"]
 
 
-def arguments(train: TrainSettings, task: TrainingTask, steps: int) -> TrainingArguments:
+def arguments(train: TrainSettings, task: TrainingTask, steps: int, device: torch.device) -> TrainingArguments:
     """Settings of ``steps`` steps; a schedule of our own is put in by the trainer."""
     return TrainingArguments(
         output_dir=str(task.folder),
@@ -33,5 +33,5 @@ def arguments(train: TrainSettings, task: TrainingTask, steps: int) -> TrainingA
         report_to="none",
         disable_tqdm=True,
         remove_unused_columns=False,
-        use_cpu=not torch.cuda.is_available() and not torch.backends.mps.is_available(),
+        use_cpu=device.type == "cpu",
     )

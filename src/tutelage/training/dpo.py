@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 import transformers
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -116,7 +115,7 @@ def _trainer(
         max_grad_norm=settings.max_grad_norm,
         max_length=None,
         seed=seed % 2**31,
-        use_cpu=not torch.cuda.is_available() and not torch.backends.mps.is_available(),
+        use_cpu=model.device.type == "cpu",
         bf16=False,
         gradient_checkpointing=False,
         logging_steps=1,

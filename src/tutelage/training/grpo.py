@@ -175,7 +175,6 @@ def _trainer(
     from datasets import Dataset
     from trl import GRPOConfig, GRPOTrainer  # type: ignore[attr-defined]
 
-    on_cpu = not torch.cuda.is_available() and not torch.backends.mps.is_available()
     arguments = GRPOConfig(
         output_dir=str(folder),
         max_steps=settings.steps,
@@ -192,7 +191,7 @@ def _trainer(
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
         seed=seed % 2**31,
-        use_cpu=on_cpu,
+        use_cpu=model.device.type == "cpu",
         bf16=False,
         gradient_checkpointing=False,
         logging_steps=1,

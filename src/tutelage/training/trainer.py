@@ -104,7 +104,7 @@ class Trainer(transformers.Trainer):
         task.check()
         super().__init__(
             model=model,
-            args=arguments(train, task, len(self.plan)),
+            args=arguments(train, task, len(self.plan), model.device),
             train_dataset=self.plan,
             processing_class=tokenizer,
             callbacks=[StepEnd(self)],

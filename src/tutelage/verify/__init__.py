@@ -10,7 +10,6 @@ from tutelage.verify.arithmetic import (
     Expression,
     card_outcome,
     countdown,
-    countdown_reference,
     expression,
     parse_expression,
 )
@@ -52,7 +51,6 @@ __all__ = [
     "constraints",
     "contains",
     "countdown",
-    "countdown_reference",
     "csr",
     "entities",
     "entities_preserved",

@@ -11,12 +11,11 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from tutelage.errors import DataError
+from tutelage.functional.numbers_game import read_numbers
 from tutelage.types import Chat, Verdict
 from tutelage.verify.registry import verifiers
 
@@ -26,7 +25,6 @@ __all__ = [
     "Expression",
     "card_outcome",
     "countdown",
-    "countdown_reference",
     "expression",
     "parse_expression",
     "stated_formula",
@@ -36,7 +34,6 @@ LONGEST = 200
 """Characters; longer texts are no answers to a game of few numbers, and a parser's depth costs time."""
 _PLAIN = re.compile(r"[0-9+\-*/() ]+")
 _SIGNS = str.maketrans({"×": "*", "·": "*", "÷": "/", "−": "-", "–": "-", "[": "(", "]": ")"})
-_TARGET = re.compile(r"-?[0-9]+(?:/[0-9]+)?")
 _FORMULA = re.compile(r'"formula"\s*:\s*"([^"\n]*)"')
 _OPERATORS: dict[type[ast.operator], Callable[[Fraction, Fraction], Fraction]] = {
     ast.Add: lambda a, b: a + b,
@@ -126,16 +123,6 @@ def stated_formula(text: str) -> str:
     return (formula if isinstance(formula, str) else text).partition("=")[0].strip()
 
 
-def countdown_reference(numbers: Sequence[int], target: Fraction | int) -> str:
-    """How a row states numbers and target for :func:`countdown`.
-
-    Example:
-        >>> countdown_reference([8, 3], 24)
-        '8 3 = 24'
-    """
-    return f"{' '.join(map(str, numbers))} = {target}"
-
-
 @verifiers.register("expression", paper="https://arxiv.org/abs/2604.13515")
 def expression(prompt: Chat, text: str, reference: str | None) -> Verdict:
     """1 when the text is an arithmetic expression (syntax only): whole numbers, + - * /, brackets."""
@@ -152,7 +139,7 @@ def countdown(prompt: Chat, text: str, reference: str | None) -> Verdict:
         DataError: the reference does not read "numbers = target".
     """
     del prompt
-    numbers, target = _read_reference(reference)
+    numbers, target = read_numbers(reference)
     outcome = card_outcome(text, numbers, target)
     return Verdict(float(outcome == "correct"), "" if outcome == "correct" else outcome)
 
@@ -187,12 +174,3 @@ def card_outcome(text: str, numbers: Sequence[int], target: Fraction | int = 24)
     if found.value != target:
         return "no solution"
     return "correct" if closed else "partial"
-
-
-def _read_reference(reference: str | None) -> tuple[list[int], Fraction]:
-    numbers, _, target = (reference or "").partition("=")
-    given, value = numbers.split(), target.strip()
-    if given and all(one.isascii() and one.isdigit() for one in given) and _TARGET.fullmatch(value):
-        with suppress(ValueError, ZeroDivisionError):  # thousands of digits, or a target over 0
-            return [int(one) for one in given], Fraction(value)
-    raise DataError(f"{(reference or '')[:60]!r} does not say numbers and target", hint='write it as "8 3 = 24"')

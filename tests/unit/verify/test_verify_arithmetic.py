@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from tutelage.data.cards import solve_numbers
 from tutelage.errors import DataError
-from tutelage.verify import CARD_SCORES, card_outcome, countdown, countdown_reference, expression, get, parse_expression
+from tutelage.functional.numbers_game import numbers_reference
+from tutelage.verify import CARD_SCORES, card_outcome, countdown, expression, get, parse_expression
 
 trees = st.recursive(st.integers(0, 99), lambda inner: st.tuples(inner, st.sampled_from("+-*/"), inner), max_leaves=6)
 
@@ -68,14 +69,14 @@ def test_deep_nesting_is_read_or_refused_but_never_raises():
 
 
 def test_countdown_needs_the_numbers_once_each_and_the_value():
-    reference = countdown_reference([3, 5, 7], 22)
+    reference = numbers_reference([3, 5, 7], 22)
     verifier = get("countdown")
     assert verifier([], "3*5+7", reference).score == 1.0
     assert verifier([], "3*5+7 = 22", reference).score == 1.0
     assert [verifier([], t, reference).detail for t in ("3*5+6", "3*5", "7*5-3*3", "3+5+7", "22")] == [
         "wrong number", "wrong number", "wrong number", "no solution", "wrong number",
     ]  # fmt: skip
-    assert verifier([], "7/0", countdown_reference([7, 0], 1)).score == 0.0
+    assert verifier([], "7/0", numbers_reference([7, 0], 1)).score == 0.0
 
 
 @pytest.mark.parametrize("reference", [None, "", "3 5", "3 5 = x", "= 4"])

@@ -8,11 +8,12 @@ from itertools import product
 
 from transformers import PreTrainedTokenizerBase
 
+from tutelage.functional.numbers_game import numbers_reference
 from tutelage.papers.lab.instructions import Exercise
 from tutelage.papers.lab.tokenizer import trained_tokenizer
 from tutelage.seeds import derive
 from tutelage.types import Row
-from tutelage.verify import countdown_reference, parse_expression
+from tutelage.verify import parse_expression
 
 __all__ = ["countdown_pool", "countdown_tokenizer", "general_exercises"]
 
@@ -51,7 +52,7 @@ def countdown_pool(*, most: int = 9, target: int = 40) -> list[Row]:
                 id="-".join(map(str, (*numbers, value))),
                 prompt=[{"role": "user", "content": f"{' '.join(map(str, numbers))} = {value}"}],
                 completion=[{"role": "assistant", "content": answer}],
-                reference=countdown_reference(numbers, value),
+                reference=numbers_reference(numbers, value),
                 group="hard" if "(" in answer else "easy",
             )
         )
