@@ -36,6 +36,10 @@ def w2s(
     student: Annotated[
         str | None, typer.Option(help="minilm, another encoder, or a language model (smollm2-135m-instruct).")
     ] = None,
+    generative_finetuning: Annotated[
+        bool | None,
+        typer.Option("--generative-finetuning", help="Let a language model as student first learn to write the texts."),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the split and of every model.")] = None,
     config: Annotated[Path | None, typer.Option(help="A TOML or YAML file with any of the settings.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="key=value, e.g. a_max=0.75.")] = None,
@@ -46,8 +50,15 @@ def w2s(
     from tutelage.errors import ConfigError
     from tutelage.jobs.w2s_config import W2sConfig
 
-    flags = {"data": data, "text": text, "label": label, "features": features, "weak_features": weak_features}
+    flags: dict[str, Any] = {
+        "data": data,
+        "text": text,
+        "label": label,
+        "features": features,
+        "weak_features": weak_features,
+    }
     flags |= {"weak_labels": weak_labels, "weak": weak, "student": student}
+    flags["generative_finetuning"] = generative_finetuning
     resolved = configuration.load(W2sConfig, config, set_ or [], {**flags, "seed": seed})
     settings = resolved.value
     if not settings.data or out is None:

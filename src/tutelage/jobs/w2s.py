@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from tutelage.jobs.run_folder import RunFolder, environment
 from tutelage.jobs.w2s_config import W2sConfig
 from tutelage.jobs.w2s_data import Parts, Table, parted, read_table
 from tutelage.jobs.w2s_files import Arrays, kept, write_results
-from tutelage.jobs.w2s_models import check_teacher, student_features, teacher
+from tutelage.jobs.w2s_models import check_student, check_teacher, student_features, teacher
 from tutelage.jobs.w2s_summary import arm_facts, system_facts
 from tutelage.objectives.weak_to_strong import WeakLossSettings
 from tutelage.training.labelled_items import Items, one_hot
@@ -65,13 +66,15 @@ def w2s(
         console: shows progress; None is silent.
 
     Raises:
-        ConfigError: the folder is not empty, a teacher for labels that are given, or for columns of numbers.
+        ConfigError: the folder is not empty, a teacher for labels that are given, or for columns of numbers, an encoder
+            that is to learn to write.
         DataError: see :func:`~tutelage.jobs.w2s_data.read_table` and :func:`~tutelage.jobs.w2s_data.parted`.
         ModelError: a model cannot be loaded.
         Interrupted: the user asked to stop; :func:`resume` continues.
     """
     table = read_table(config)
     check_teacher(table, config)
+    check_student(config)
     parts = parted(table, config)  # what cannot be used is refused before there is a folder
     toml = configuration.dump_toml(config)
     folder = RunFolder.create(out, job="w2s", command=command, config_toml=toml, origins=origins or {})
@@ -107,14 +110,18 @@ def _run(folder: RunFolder, config: W2sConfig, table: Table, parts: Parts, conso
 
         found, weak = phase("labels", lambda: _weak_labels(table, parts, config, console))
         labels = found["labels"]
-        found, student = phase("features", lambda: student_features(table, config, console))
+        training = folder.path("work", "generative")
+        found, student = phase(
+            "features", lambda: student_features(table, parts, config, training, console, should_stop)
+        )
         features = found["features"]
+        shutil.rmtree(training, ignore_errors=True)  # its checkpoints are of no more use
         arms = {
             arm: phase(f"arm-{arm}", lambda arm=arm: _arm(arm, table, parts, features, labels, config))[0]  # type: ignore[misc]
             for arm in config.arms
         }
     reports = {arm: _report(found, table, parts, labels) for arm, found in arms.items()}
-    summary = _summary(folder, config, table, parts, reports, (weak["name"], student["name"]))
+    summary = _summary(folder, config, table, parts, reports, weak["name"], student)
     write_results(folder, table, parts, labels, reports, {arm: one["rows"] for arm, one in arms.items()}, summary)
     return W2sResult(folder.root, summary, reports)
 
@@ -193,7 +200,8 @@ def _summary(
     table: Table,
     parts: Parts,
     reports: Mapping[str, WeakToStrongReport],
-    names: tuple[str, str],
+    teacher: str,
+    student: Mapping[str, Any],
 ) -> dict[str, Any]:
     first = next(iter(reports.values()))
     known = int((table.truth[parts.pool] >= 0).sum())
@@ -206,6 +214,13 @@ def _summary(
         notes.append(f"{len(parts.test)} test items: intervals are wide.")
     if known < len(parts.pool):
         notes.append(f"Truth is known of {known} of the student's {len(parts.pool)} rows; the ceiling saw only those.")
+    written = student.get("generative")
+    if written is not None:
+        notes.append(
+            f"The student's model first learnt to write {written['texts']} texts without labels, {written['steps']} "
+            f"steps: {written['loss_before']:.3f} nats a token of the test's texts before, {written['loss_after']:.3f} "
+            "after. The ceiling has the same model: compare with a run without."
+        )
     if table.rejected:
         notes.append(f"{len(table.rejected)} rows were set aside: rejected.jsonl says why.")
     return {
@@ -222,8 +237,9 @@ def _summary(
             "student_with_truth": known,
             "test": len(parts.test),
         },
-        "teacher": names[0],
-        "student": names[1],
+        "teacher": teacher,
+        "student": student["name"],
+        "generative_finetuning": written,
         "largest_class": float(counts.max() / counts.sum()),
         "weak": system_facts(first, "weak"),
         "ceiling": system_facts(first, "ceiling"),

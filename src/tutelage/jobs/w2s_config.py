@@ -12,6 +12,9 @@ __all__ = ["ARMS", "W2sConfig"]
 ARMS = ("xent", "hard", "conf", "product", "window", "entropy")
 """Ways to learn from the labels: "hard" is cross-entropy on the likeliest class, the others see probabilities."""
 
+_POSITIVE: tuple[str, ...] = ("epochs", "batch_size", "learning_rate", "max_tokens")
+_POSITIVE += ("generative_epochs", "generative_batch_size", "generative_learning_rate")
+
 
 @dataclass(frozen=True)
 class W2sConfig:
@@ -28,6 +31,12 @@ class W2sConfig:
     )
     weak: str = field(default="auto", metadata={"help": "bow, or an encoder; auto: bow, or the labels you give"})
     student: str = field(default="all-minilm-l6-v2", metadata={"help": "a sentence encoder or a language model"})
+    generative_finetuning: bool = field(
+        default=False, metadata={"help": "let a language model as student first learn to write the texts, unlabelled"}
+    )
+    generative_epochs: float = field(default=1.0, metadata={"help": "passes over the texts that are not tested on"})
+    generative_learning_rate: float = 5e-5
+    generative_batch_size: int = 16
     arms: tuple[str, ...] = field(default=("xent", "hard", "conf"), metadata={"help": ", ".join(ARMS)})
     test: float = field(default=0.3, metadata={"help": "share of the rows with truth that nobody learns from"})
     split: float = field(default=0.5, metadata={"help": "share of the other rows with truth that the teacher gets"})
@@ -47,7 +56,7 @@ class W2sConfig:
         for name in ("test", "split"):
             if not 0.0 < getattr(self, name) < 1.0:
                 raise ConfigError(f"{name} is {getattr(self, name)}", hint="a share strictly between 0 and 1")
-        for name in ("epochs", "batch_size", "learning_rate", "max_tokens"):
+        for name in _POSITIVE:
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}", hint="above 0")
         unknown = sorted(set(self.arms) - set(ARMS))
@@ -58,6 +67,8 @@ class W2sConfig:
             raise ConfigError("resamples is at least 100, threads at least 0")
         if self.weak_features and not self.features:
             raise ConfigError("weak_features without features", hint="--features names what the student sees")
+        if self.generative_finetuning and self.features:
+            raise ConfigError("columns of numbers cannot be written", where="generative_finetuning", hint="use texts")
 
     def columns(self, which: Literal["features", "weak_features"] = "features") -> tuple[str, ...]:
         """Names of the feature columns."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from tutelage.errors import ConfigError
 from tutelage.jobs.w2s_config import W2sConfig
-from tutelage.jobs.w2s_data import Table
+from tutelage.jobs.w2s_data import Parts, Table
 from tutelage.jobs.w2s_files import Arrays
 from tutelage.training.probes import SklearnClassifier
 from tutelage.types import FloatArray
 
-__all__ = ["check_teacher", "embedded", "student_features", "teacher"]
+__all__ = ["check_student", "check_teacher", "embedded", "student_features", "teacher"]
 
 _WEAK_NAMES = ("auto", "bow")
 
@@ -61,17 +63,78 @@ def teacher(table: Table, config: W2sConfig, console: Console) -> tuple[str, Any
     return f"probe on {name}", vectors, SklearnClassifier(regression)
 
 
-def student_features(table: Table, config: W2sConfig, console: Console) -> tuple[Arrays, dict[str, Any]]:
+def check_student(config: W2sConfig) -> None:
+    """Refuse to let a sentence encoder learn to write.
+
+    Raises:
+        ConfigError: that was asked for.
+        ModelError: there is no such student.
+    """
+    if config.generative_finetuning and _is_encoder(config.student):
+        raise ConfigError(
+            f"{config.student} is an encoder of sentences and writes nothing",
+            where="generative_finetuning",
+            hint="give a language model: --student smollm2-135m-instruct",
+        )
+
+
+def student_features(
+    table: Table, parts: Parts, config: W2sConfig, work: Path, console: Console, should_stop: Callable[[], bool]
+) -> tuple[Arrays, dict[str, Any]]:
     """What the student's probe reads of every row, [N, D] under ``features``, and the student's name.
+
+    Args:
+        table: the rows.
+        parts: who learns from which.
+        config: names the student, and says whether it first learns to write the texts.
+        work: folder of that training's checkpoints.
+        console: shows progress.
+        should_stop: asked in that training.
 
     Raises:
         ModelError: a model cannot be loaded.
+        Interrupted: ``should_stop`` said so.
     """
     if table.numbers is not None:
         return {"features": table.numbers}, {"name": f"probe on {', '.join(config.columns())}"}
     assert table.texts is not None
+    if config.generative_finetuning:
+        return _after_writing(table, parts, config, work, console, should_stop)
     name, vectors = embedded(config.student, table.texts, config, console)
     return {"features": vectors}, {"name": f"probe on {name}"}
+
+
+def _after_writing(
+    table: Table, parts: Parts, config: W2sConfig, work: Path, console: Console, should_stop: Callable[[], bool]
+) -> tuple[Arrays, dict[str, Any]]:
+    """Features of a language model that has read, without labels, every text that is not tested on."""
+    from tutelage.models import load
+    from tutelage.models.last_token import last_token_features
+    from tutelage.models.loading import set_threads
+    from tutelage.training.generative import GenerativeSettings, generatively_tuned, text_loss
+
+    assert table.texts is not None
+    set_threads(config.threads)
+    loaded = load(config.student, dtype="float32", device=config.device)
+    held = {table.groups[i] for i in parts.test}
+    rows = [i for i, group in enumerate(table.groups) if group not in held]
+    tested = [table.texts[i] for i in parts.test]
+    console.print(f"{loaded.name} learns to write {len(rows)} texts", highlight=False)
+    before = text_loss(loaded, tested, max_tokens=config.max_tokens)
+    settings = GenerativeSettings(
+        config.generative_epochs,
+        config.generative_learning_rate,
+        config.generative_batch_size,
+        max_tokens=config.max_tokens,
+        seed=config.seed,
+    )
+    ids, texts = [table.ids[i] for i in rows], [table.texts[i] for i in rows]
+    steps = generatively_tuned(loaded, ids, texts, work, settings, should_stop=should_stop)
+    after = text_loss(loaded, tested, max_tokens=config.max_tokens)
+    told = {"texts": len(rows), "steps": steps, "loss_before": before, "loss_after": after}
+    features = last_token_features(loaded, table.texts, max_tokens=config.max_tokens)
+    name = f"probe on the last token of {loaded.name}, fine-tuned on the texts"
+    return {"features": features}, {"name": name, "generative": told}
 
 
 def embedded(name: str, texts: tuple[str, ...], config: W2sConfig, console: Console) -> tuple[str, FloatArray]:
@@ -79,13 +142,19 @@ def embedded(name: str, texts: tuple[str, ...], config: W2sConfig, console: Cons
     from tutelage.models import Encoder, load
     from tutelage.models.last_token import last_token_features
     from tutelage.models.loading import set_threads
-    from tutelage.models.source import find_source
 
     set_threads(config.threads)
     console.print(f"reading {len(texts)} texts with {name}", highlight=False)
     name = "all-minilm-l6-v2" if name == "minilm" else name
-    if (find_source(name).folder / "modules.json").is_file():
+    if _is_encoder(name):
         encoder = Encoder(name, device=config.device)
         return encoder.name, encoder.embed(texts)
     loaded = load(name, device=config.device)
     return f"the last token of {loaded.name}", last_token_features(loaded, texts, max_tokens=config.max_tokens)
+
+
+def _is_encoder(name: str) -> bool:
+    """Whether a model's folder is a sentence encoder's."""
+    from tutelage.models.source import find_source
+
+    return (find_source("all-minilm-l6-v2" if name == "minilm" else name).folder / "modules.json").is_file()

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from tutelage.cli.w2s import w2s as verb
 from tutelage.errors import ConfigError, DataError, Interrupted, TutelageError
+from tutelage.io.tensors import load_tensors
 from tutelage.jobs.run_folder import RunFolder
 from tutelage.jobs.w2s import resume, w2s
 from tutelage.jobs.w2s_config import W2sConfig
@@ -209,6 +211,52 @@ def test_asked_to_stop_a_run_stops_before_the_next_phase(tmp_path, numbers, monk
         with pytest.raises(Interrupted):
             w2s(config(numbers), tmp_path / "out")
     assert resume(tmp_path / "out").summary["arms"]
+
+
+def test_a_student_that_first_learns_to_write_never_sees_a_text_of_the_test(tmp_path, monkeypatch, tiny_model_dir):
+    import tutelage.training.generative as generative
+
+    draw = np.random.default_rng(0)
+    words = [*WORDS[0], *WORDS[1]]
+    rows = [{"text": " ".join(draw.choice(words, 4)), "label": i % 2, "id": i} for i in range(100)]
+    rows += [{**row, "id": f"again {row['id']}"} for row in rows[:30]]
+    data, seen, tuned = written(tmp_path / "d.csv", rows), [], generative.generatively_tuned
+
+    def noted(loaded, ids, texts, *args, **kwargs):
+        seen.extend(texts)
+        return tuned(loaded, ids, texts, *args, **kwargs)
+
+    monkeypatch.setattr(generative, "generatively_tuned", noted)
+    chosen = W2sConfig(
+        data=data, student=str(tiny_model_dir), arms=("hard",), resamples=200, epochs=2, generative_epochs=3,
+        generative_learning_rate=0.01, device="cpu", threads=1,
+    )  # fmt: skip
+    table = read_table(replace(chosen, generative_finetuning=False))
+    parts = parted(table, chosen)
+    plain = w2s(chosen, tmp_path / "plain")
+    assert plain.summary["generative_finetuning"] is None
+    assert not seen
+    done = w2s(replace(chosen, generative_finetuning=True), tmp_path / "out")
+    tested = {table.texts[i] for i in parts.test}
+    assert not tested & set(seen)
+    assert set(seen) == set(table.texts) - tested
+    told = done.summary["generative_finetuning"]
+    assert told["loss_after"] < told["loss_before"]
+    assert told["texts"] == len(seen)
+    assert "fine-tuned on the texts" in done.summary["student"]
+    features = [load_tensors(tmp_path / one / "work" / "features.safetensors")["features"] for one in ("plain", "out")]
+    assert not features[0].equal(features[1])
+    assert not (tmp_path / "out" / "work" / "generative").exists()
+
+
+def test_only_a_language_model_learns_to_write(tmp_path, numbers, monkeypatch):
+    with pytest.raises(ConfigError, match="columns of numbers cannot be written"):
+        W2sConfig(data=numbers, features="a", generative_finetuning=True)
+    monkeypatch.setattr("tutelage.jobs.w2s_models._is_encoder", lambda name: True)
+    data = written(tmp_path / "t.csv", [{"text": f"{i} {WORDS[i % 2][0]}", "label": i % 2} for i in range(60)])
+    with pytest.raises(ConfigError, match="writes nothing"):
+        w2s(W2sConfig(data=data, generative_finetuning=True), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def changed(**cells):
