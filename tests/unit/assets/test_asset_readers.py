@@ -302,3 +302,31 @@ def test_things_without_rows_or_pictures_say_so(kit: Kit) -> None:
         assets.rows("encoder")
     with pytest.raises(AssetError, match="has no images"):
         assets.images("encoder", "train")
+
+
+def test_clause_questions(reading) -> None:
+    result = reading(
+        "privacy-policy-qa",
+        test=lines(
+            {"context": "We share data. ", "question": "do you share?", "answer": "True"},
+            {"context": "We share data.", "question": "what colour?", "answer": "False"},
+            {"context": "we share  data.", "question": "Do you share?", "answer": "False"},
+            {"context": "We share data.", "question": "why?", "answer": "perhaps"},
+        ),
+    )
+    assert [(row["clause"], row["question"], row["answer"]) for row in result.rows] == [
+        ("We share data.", "do you share?", 1),
+        ("We share data.", "what colour?", 0),
+    ]
+    assert result.rows[0]["group"] != result.rows[1]["group"]
+    assert [one.where for one in result.set_aside] == ["test.txt:3", "test.txt:4"]
+
+
+def test_rated_words(reading) -> None:
+    header = "text,canonical_form_1,category_1,category_2,category_3,severity_rating,severity_description\n"
+    result = reading(
+        "rated-profanity", all=header + "darn it,darn,mild,,other,1.2,Mild\nx,x,a,,,9,Severe\n,,a,,,2,Strong\n"
+    )
+    (row,) = result.rows
+    assert (row["text"], row["severity"], row["categories"]) == ("darn it", 1.2, ["mild", "other"])
+    assert len(result.set_aside) == 2

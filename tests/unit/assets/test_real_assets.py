@@ -134,3 +134,18 @@ def test_arithmetic_problems() -> None:
     rows = assets.rows("asdiv")
     assert len(rows) == 2083
     assert rows[0]["answer"] == 9.0
+
+
+@pytest.mark.needs_asset("privacy-policy-qa")
+def test_clauses_of_privacy_policies() -> None:
+    rows = assets.rows("privacy-policy-qa")
+    assert len(rows) == 10_923
+    assert 0.45 < sum(row["answer"] for row in rows) / len(rows) < 0.55
+    assert len({row["group"] for row in rows}) < 400
+
+
+@pytest.mark.needs_asset("rated-profanity")
+def test_words_with_a_severity() -> None:
+    rows = assets.rows("rated-profanity")
+    assert len(rows) == 1598
+    assert all(1 <= row["severity"] <= 3 and row["categories"] for row in rows)

@@ -21,7 +21,7 @@ from tutelage.assets.readers.record import (
 
 _FIRST_OPTION = re.compile(r"\n\s*A[.:]")
 
-__all__ = ["boolq", "chat_choice", "choice"]
+__all__ = ["boolq", "chat_choice", "choice", "clause_questions"]
 
 
 def choice(data: Files) -> Iterator[Item]:
@@ -84,6 +84,22 @@ def boolq(data: Files) -> Iterator[Item]:
                 "group": identify(raw["passage"]),
             }
             yield Record(where, "dev" if key in dev else "train", (raw["question"], raw["passage"]), columns)
+
+
+def clause_questions(data: Files) -> Iterator[Item]:
+    """``clause``, ``question``, ``answer`` (1: the clause answers the question), ``group`` (the question).
+
+    Args:
+        data: JSON lines with ``context``, ``question`` and ``answer`` (``"True"`` or ``"False"``).
+    """
+    for split, where, raw in split_lines(data):
+        clause, question = raw["context"].strip(), raw["question"].strip()
+        answer = {"true": 1, "false": 0}.get(str(raw["answer"]).strip().casefold())
+        if answer is None or not clause or not question:
+            yield SetAside(where, "no clause, no question, or an answer that is neither True nor False")
+            continue
+        columns = {"clause": clause, "question": question, "answer": answer, "group": identify(question)}
+        yield Record(where, split, (clause, question), columns)
 
 
 def _row(where: str, split: str, question: str, passage: str, choices: list[str], answer: str) -> Item:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from tutelage.assets.readers.record import Files, Item, Record, SetAside, json_lines, load_yaml, split_lines
 
-__all__ = ["do_not_answer", "judgements", "prompt_lines", "seed_prompts", "stereoset", "toxicity"]
+__all__ = ["do_not_answer", "judgements", "prompt_lines", "rated_words", "seed_prompts", "stereoset", "toxicity"]
 
 _ATTRIBUTES = (
     *("toxicity", "severe_toxicity", "profanity", "sexually_explicit"),
@@ -42,6 +42,26 @@ def prompt_lines(data: Files) -> Iterator[Item]:
                 prompt = line.strip()
                 if prompt and prompt != "statement,label":
                     yield Record(f"{path.name}:{number}", split, (prompt,), {"prompt": prompt, "source": path.stem})
+
+
+def rated_words(data: Files) -> Iterator[Item]:
+    """``text`` (a word or phrase), ``severity`` in [1, 3] (mean of five people), ``categories``.
+
+    Args:
+        data: CSV files with ``text``, ``severity_rating`` and ``category_1`` to ``category_3``.
+    """
+    for split, paths in data.items():
+        for path in paths:
+            table = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""))
+            for number, raw in enumerate(table, start=1):
+                where, severity = f"{path.name}, record {number}", _score(raw["severity_rating"])
+                text = raw["text"].strip()
+                if severity is None or not 1.0 <= severity <= 3.0 or not text:
+                    yield SetAside(where, "no text, or a severity outside 1 to 3")
+                    continue
+                named = [raw[f"category_{k}"].strip() for k in (1, 2, 3)]
+                columns = {"text": text, "severity": severity, "categories": [one for one in named if one]}
+                yield Record(where, split, (text,), columns)
 
 
 def seed_prompts(data: Files) -> Iterator[Item]:
