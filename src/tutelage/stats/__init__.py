@@ -49,6 +49,7 @@ from tutelage.stats.preference_optimum import (
 from tutelage.stats.rank import RankCorrelation, kendall_tau, spearman
 from tutelage.stats.rank_at_k import RankAtK, rank_at_k
 from tutelage.stats.ranking import RankedSystem, rank_table
+from tutelage.stats.regression import LinearFit, linear_fit
 from tutelage.stats.reliability import fleiss_kappa, krippendorff_alpha
 from tutelage.stats.reward_diagnostics import (
     LabelNoise,
@@ -62,12 +63,23 @@ from tutelage.stats.selection import Choice, select
 from tutelage.stats.simulation import PowerAt, mcnemar_power, simulated_power
 from tutelage.stats.stability import GapReport, stability_gap
 from tutelage.stats.step_scores import aggregate, outcome_error_rate, stepwise_error_rate
+from tutelage.stats.system_metrics import (
+    CLASSIFIER_METRICS,
+    WRITER_METRICS,
+    GapRow,
+    SystemMetric,
+    classifier_rows,
+    gap_table,
+    toxicity_metrics,
+)
 from tutelage.stats.trend import TrendTest, jonckheere
 from tutelage.stats.two_level import TwoLevel, two_level_bootstrap
 from tutelage.stats.unpaired import UnpairedTest, unpaired_z
 from tutelage.stats.verdict import ClaimVerdict, verdict
 
 __all__ = [
+    "CLASSIFIER_METRICS",
+    "WRITER_METRICS",
     "Agreement",
     "Aligned",
     "AlignmentGap",
@@ -85,6 +97,7 @@ __all__ = [
     "Flips",
     "GapRecovered",
     "GapReport",
+    "GapRow",
     "GradedFlips",
     "GroupFacts",
     "GroupGap",
@@ -93,6 +106,7 @@ __all__ = [
     "LabelNoise",
     "LengthBin",
     "LengthDiagnostic",
+    "LinearFit",
     "MissingBounds",
     "PairDifficulty",
     "PairedCounts",
@@ -103,6 +117,7 @@ __all__ = [
     "RankedSystem",
     "SampledSet",
     "SignFlipTest",
+    "SystemMetric",
     "TrendTest",
     "TwoLevel",
     "UnmatchedWarning",
@@ -112,6 +127,7 @@ __all__ = [
     "align",
     "alignment_gap",
     "benjamini_hochberg",
+    "classifier_rows",
     "cohen_kappa",
     "compare",
     "compare_macro",
@@ -124,6 +140,7 @@ __all__ = [
     "fleiss_kappa",
     "flip_report",
     "flip_table",
+    "gap_table",
     "holm",
     "idealized_ranking_accuracy",
     "ipo_reachable",
@@ -134,6 +151,7 @@ __all__ = [
     "label_noise_probe",
     "length_diagnostic",
     "length_only_accuracy",
+    "linear_fit",
     "mcnemar",
     "mcnemar_power",
     "mean_interval",
@@ -166,6 +184,7 @@ __all__ = [
     "stability_gap",
     "stepwise_error_rate",
     "tost",
+    "toxicity_metrics",
     "tts_curve",
     "two_level_bootstrap",
     "unpaired_detectable_effect",

@@ -95,6 +95,7 @@ FUNCTIONS = {  # of two vectors and their clusters
     "deception_score": lambda a, b, c: stats.deception_score(a, b, a, b, cluster=c, resamples=200),
     "knowledge_regions": lambda a, b, c: stats.knowledge_regions(a, b),
     "label_noise_probe": lambda a, b, c: stats.label_noise_probe([a], [b]),
+    "linear_fit": lambda a, b, c: stats.linear_fit(b, {"a": a}, c, resamples=200),
     "length_diagnostic": lambda a, b, c: stats.length_diagnostic(b, a, [*range(len(b))], resamples=200),
     "length_diagnostic, halves": lambda a, b, c: stats.length_diagnostic(
         b, a, [i % 2 for i in range(len(b))], question=c, resamples=200
