@@ -65,6 +65,27 @@ def test_each_turn_takes_the_best_hidden_pixel_of_its_side(game):
         assert mask.tolist() == masks[row].tolist()
 
 
+def test_a_market_reveals_for_the_claim_that_is_believed_less(game):
+    judge, images, claims = game
+    masks = play(judge, images, claims, [np.ones(10, int), None, None, None])
+    taken = []
+    for row in range(10):
+        mask, sides = np.zeros(64), []
+        for turn in range(4):
+            now = judge.between(images[[row]], mask[None], claims[[row]])[0]
+            side = 1 if turn == 0 or now[1] < now[0] else 0
+            tries = np.flatnonzero(mask == 0)
+            shown = np.maximum(mask, np.eye(64)[tries])
+            shares = judge.between(
+                np.repeat(images[[row]], len(tries), 0), shown, np.repeat(claims[[row]], len(tries), 0)
+            )
+            mask[tries[shares[:, side].argmax()]] = 1
+            sides.append(side)
+        assert mask.tolist() == masks[row].tolist()
+        taken.append(tuple(sides))
+    assert len(set(taken)) > 1  # not every judge is moved alike
+
+
 def test_debaters_do_not_see_the_truth(game):
     judge, images, claims = game
     sides = [np.zeros(10, int), np.ones(10, int)]

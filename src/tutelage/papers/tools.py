@@ -152,6 +152,7 @@ TOOLS: Mapping[str, tuple[Tool, ...]] = {
         Tool("tutelage.training.debate:DebateLabeler", "weak models that read debates, averaged", whole=True),
         Tool("tutelage.refine.debate:run_debate", "two sides argue in turn, the sides drawn at random and logged"),
         Tool("tutelage.refine.debate:consultancy", "one adviser argues for one side"),
+        Tool("tutelage.refine.debate:market_making", "one adviser argues against what the reader has come to believe"),
         Tool("tutelage.refine.debate:EngineDebater", "a model that argues"),
     ),
     "kd-capacity": (

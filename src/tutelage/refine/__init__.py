@@ -7,7 +7,17 @@
 
 from tutelage.refine.calls import CallCache, Said, engine_identity
 from tutelage.refine.case import Case
-from tutelage.refine.debate import Debater, EngineDebater, Transcript, Turn, consultancy, run_debate, side_of
+from tutelage.refine.debate import (
+    Debater,
+    EngineDebater,
+    Reader,
+    Transcript,
+    Turn,
+    consultancy,
+    market_making,
+    run_debate,
+    side_of,
+)
 from tutelage.refine.dgr import DgrRefiner
 from tutelage.refine.engine import RowRefiner, RunOptions, RunResult, run
 from tutelage.refine.fusers import EngineFuser, Fuser, TemplateFuser
@@ -48,6 +58,7 @@ __all__ = [
     "PreferenceSet",
     "ProgrammaticReasoning",
     "RaftRefiner",
+    "Reader",
     "ReasoningSettings",
     "RefineReport",
     "RefineSettings",
@@ -72,6 +83,7 @@ __all__ = [
     "engine_sampler",
     "gap_of_refinement",
     "judge_one",
+    "market_making",
     "preferences_from",
     "probe_rows",
     "refiners",

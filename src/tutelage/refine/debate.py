@@ -1,4 +1,4 @@
-"""Debates for a reader who labels: two sides argue for different answers, or one adviser for one of them."""
+"""Debates for a reader who labels: two sides argue for different answers, or one adviser for one or for both."""
 
 from __future__ import annotations
 
@@ -11,7 +11,17 @@ from tutelage.refine.calls import CallCache
 from tutelage.seeds import derive
 from tutelage.types import Chat, Engine, Sampling
 
-__all__ = ["Debater", "EngineDebater", "Transcript", "Turn", "consultancy", "run_debate", "side_of"]
+__all__ = [
+    "Debater",
+    "EngineDebater",
+    "Reader",
+    "Transcript",
+    "Turn",
+    "consultancy",
+    "market_making",
+    "run_debate",
+    "side_of",
+]
 
 Length = Callable[[str], int]
 """Text to how much room it takes: ``len`` counts characters; give a tokenizer's count for tokens."""
@@ -19,7 +29,7 @@ Length = Callable[[str], int]
 
 @dataclass(frozen=True)
 class Turn:
-    """What ``speaker`` ("A" is whoever speaks first, "B" the other) said for the answer with the number ``side``."""
+    """What ``speaker`` ("A" is whoever speaks first, "B" an opponent) said for the answer with the number ``side``."""
 
     speaker: str
     side: int
@@ -78,6 +88,10 @@ class Transcript:
         return kept
 
 
+Reader = Callable[[Transcript], float]
+"""A transcript so far to the probability, in the reader's eyes, of the answer with the number 0."""
+
+
 class Debater(Protocol):
     """Whoever argues: a model, a person, a search."""
 
@@ -117,8 +131,7 @@ def run_debate(
 
     Source: arXiv 2501.13124, section on debate; order and limits are our reading.
     """
-    first = side_of(item or question, seed=seed)
-    return _held(question, answers, debater, [first, 1 - first] * turns, turns, limit, length, item, seed)
+    return _held(question, answers, debater, lambda so_far: 1 - _last(so_far), turns, limit, length, item, seed)
 
 
 def consultancy(
@@ -136,8 +149,54 @@ def consultancy(
 
     Source: arXiv 2501.13124, baselines.
     """
-    first = side_of(item or question, seed=seed)
-    return _held(question, answers, debater, [first] * 2 * turns, turns, limit, length, item, seed)
+    return _held(question, answers, debater, _last, turns, limit, length, item, seed, alone=True)
+
+
+def market_making(
+    question: str,
+    answers: tuple[str, str],
+    debater: Debater,
+    *,
+    reader: Reader,
+    turns: int = 3,
+    limit: int | None = None,
+    length: Length = len,
+    item: str = "",
+    seed: int = 0,
+) -> Transcript:
+    """One adviser argues ``2 * turns`` times, each time against what the reader has come to believe.
+
+    The first turn's side is drawn as in :func:`run_debate`; nobody has said anything yet. Before every other turn
+    ``reader`` predicts, and the adviser argues for the answer it believes less, where the prediction can move furthest
+    (undecided: for the other than last time). The number of turns is fixed, whether or not the reader has settled.
+
+    Args:
+        question: as in :func:`run_debate`, like all that is not named here.
+        answers: as there.
+        debater: the adviser.
+        reader: what predicts; it reads no more than ``limit`` allows.
+        turns: half of the adviser's.
+        limit: as there.
+        length: as there.
+        item: as there.
+        seed: as there.
+
+    Raises:
+        RangeError: a prediction that is no probability; the rest as in :func:`run_debate`.
+
+    Source: arXiv 2501.13124, baselines; whose turn it is and when to stop are our reading.
+    """
+
+    def against(so_far: Transcript) -> int:
+        seen = so_far if limit is None else so_far.within(limit, length=length)
+        believed = reader(seen)
+        if not 0.0 <= believed <= 1.0:  # NaN too
+            raise RangeError(
+                f"the reader predicts {believed}", where=f"item {item or question[:40]!r}", hint="a probability"
+            )
+        return 1 - _last(so_far) if believed == 0.5 else int(believed > 0.5)
+
+    return _held(question, answers, debater, against, turns, limit, length, item, seed, alone=True)
 
 
 def side_of(item: str, *, seed: int) -> int:
@@ -180,30 +239,38 @@ def _prompt(question: str, mine: str, other: str, history: Sequence[Turn]) -> Ch
     ]
 
 
+def _last(so_far: Transcript) -> int:
+    return so_far.turns[-1].side
+
+
 def _held(
     question: str,
     answers: tuple[str, str],
     debater: Debater,
-    sides: Sequence[int],
+    next_side: Callable[[Transcript], int],
     turns: int,
     limit: int | None,
     length: Length,
     item: str,
     seed: int,
+    *,
+    alone: bool = False,
 ) -> Transcript:
     where = f"item {item!r}" if item else f"question {question[:40]!r}"
     if turns < 1:
         raise RangeError(f"turns is {turns}", where=where, hint="1 or more; 3 is the paper's")
     if answers[0].strip() == answers[1].strip():
         raise DataError(f"both sides argue for {answers[0]!r}", where=where, hint="give two different answers")
-    said: list[Turn] = []
-    for number, side in enumerate(sides):
+    first = side_of(item or question, seed=seed)
+    held = Transcript(question, answers, (), first)
+    for number in range(2 * turns):
+        side = next_side(held) if number else first
         mine, other = answers[side], answers[1 - side]
-        text = debater.argue(question, mine, other, tuple(said), seed=derive(seed, "debate", "turn", item, number))
+        text = debater.argue(question, mine, other, held.turns, seed=derive(seed, "debate", "turn", item, number))
         if not text.strip():
             raise DataError(
                 f"turn {number + 1} is empty", where=where, hint="let the debater speak, or raise its limit"
             )
-        said.append(Turn("A" if side == sides[0] else "B", side, mine, text))
-    held = Transcript(question, answers, tuple(said), sides[0])
+        speaker = "A" if alone or side == first else "B"
+        held = replace(held, turns=(*held.turns, Turn(speaker, side, mine, text)))
     return held if limit is None else held.within(limit, length=length)

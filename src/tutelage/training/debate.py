@@ -11,16 +11,18 @@ import torch
 
 from tutelage.errors import DataError, RangeError
 from tutelage.functional.weak_labels import check_labels
-from tutelage.refine.debate import Debater, Length, Transcript, run_debate
+from tutelage.refine.debate import Debater, Length, Reader, Transcript, run_debate
 from tutelage.seeds import derive
 from tutelage.training.labelled_items import one_hot
 from tutelage.training.probes import Classifier
 from tutelage.types import FloatArray, IntArray
 
-__all__ = ["DebateLabeler", "Question", "hold_debates"]
+__all__ = ["DebateLabeler", "Question", "hold_debates", "reading"]
 
 Holds = Callable[..., Transcript]
-"""How evidence is gathered: :func:`~tutelage.refine.debate.run_debate`, or its ``consultancy``, or one like them."""
+"""How evidence is gathered: :func:`~tutelage.refine.debate.run_debate`, its ``consultancy``, or one like them.
+
+``functools.partial(market_making, reader=reading(classifier))`` is one too."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class DebateLabeler:
         limit: of a transcript; the weak model's context.
         length: how a transcript is measured.
         seed: of everything.
-        holds: debate, or consultancy.
+        holds: debate, consultancy, or market-making with its reader.
 
     Raises:
         RangeError: ``members`` below 1, an unknown ``diversity``.
@@ -162,3 +164,13 @@ class DebateLabeler:
 
 def _first(held: Sequence[Transcript]) -> IntArray:
     return np.array([one.first_side for one in held], dtype=np.int64)
+
+
+def reading(trained: Classifier) -> Reader:
+    """One of :attr:`DebateLabeler.trained`, or another that has learnt from transcripts, as the reader of a market."""
+
+    def believed(so_far: Transcript) -> float:
+        argued_first = float(trained.predict_proba([so_far.text])[0, 0])
+        return argued_first if so_far.first_side == 0 else 1.0 - argued_first
+
+    return believed

@@ -1,12 +1,13 @@
 """Debates held by scripted speakers: who speaks when, what they see, what is dropped, and what order gives away."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from scripted_engines import ScriptedEngine
 from tutelage.errors import DataError, RangeError
-from tutelage.refine.debate import EngineDebater, Transcript, Turn, consultancy, run_debate, side_of
+from tutelage.refine.debate import EngineDebater, Transcript, Turn, consultancy, market_making, run_debate, side_of
 from tutelage.types import Sampling
 
 ANSWERS = ("wood", "stone")
@@ -50,6 +51,67 @@ def test_an_adviser_speaks_as_often_as_both_and_for_one_side():
     held = consultancy("Which?", ANSWERS, Echo(), turns=2, item="q", seed=3)
     assert [turn.side for turn in held.turns] == [side_of("q", seed=3)] * 4
     assert {turn.speaker for turn in held.turns} == {"A"}
+
+
+def naive_market(item, believes, turns):
+    """Sides that an adviser takes, worked out without the library: who believes what after which turns."""
+    sides = [side_of(item, seed=3)]
+    while len(sides) < 2 * turns:
+        p = believes(sides)
+        sides.append((1 if p > 0.5 else 0) if p != 0.5 else 1 - sides[-1])
+    return sides
+
+
+READERS = {
+    "swayed by the last word": lambda sides: 0.9 - 0.8 * sides[-1],
+    "stubborn": lambda sides: 0.8,
+    "counts": lambda sides: (1 + sides.count(0)) / (2 + len(sides)),
+    "slow": lambda sides: 0.5 + 0.1 * (sides.count(0) - sides.count(1)) - 0.15,
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("start", [0, 1])
+def test_a_market_argues_against_what_the_reader_believes(name, start):
+    item = next(f"q{n}" for n in range(50) if side_of(f"q{n}", seed=3) == start)
+    speaker, read = Echo(), []
+
+    def reader(so_far):
+        read.append(so_far)
+        return READERS[name]([turn.side for turn in so_far.turns])
+
+    held = market_making("Which?", ANSWERS, speaker, reader=reader, turns=3, item=item, seed=3)
+    assert [turn.side for turn in held.turns] == naive_market(item, READERS[name], 3)
+    assert [one.turns for one in read] == [held.turns[:n] for n in range(1, 6)]
+    assert [asked[1] for asked in speaker.asked] == [ANSWERS[turn.side] for turn in held.turns]
+    assert {turn.speaker for turn in held.turns} == {"A"}
+    assert held.first_side == start
+
+
+def test_a_market_is_a_debate_or_consultancy_at_its_extremes():
+    def sides(hold, **more):
+        return [turn.side for turn in hold("Which?", ANSWERS, Echo(), turns=3, item="q", seed=3, **more).turns]
+
+    last = lambda so_far: 0.9 - 0.8 * so_far.turns[-1].side  # noqa: E731
+    never = lambda so_far: 1.0 if so_far.first_side else 0.0  # noqa: E731
+    assert sides(market_making, reader=last) == sides(run_debate)
+    assert sides(market_making, reader=never) == sides(consultancy)
+
+
+def test_a_market_s_reader_sees_no_more_than_fits():
+    lengths = []
+
+    def reader(so_far):
+        lengths.append(len(so_far.text))
+        return 0.2
+
+    held = market_making("Which?", ANSWERS, Echo(), reader=reader, turns=4, limit=90)
+    assert max(lengths) <= 90
+    assert held.dropped in (2, 4, 6)
+    assert len(held.text) <= 90
+    for wrong in (float("nan"), -0.1, 1.1):
+        with pytest.raises(RangeError, match=r"item 'q9'.*predicts"):
+            market_making("Which?", ANSWERS, Echo(), reader=lambda so_far, wrong=wrong: wrong, item="q9")
 
 
 def test_who_starts_depends_on_item_and_seed_alone():
@@ -127,7 +189,7 @@ def test_an_engine_is_told_its_side_and_what_was_said():
     assert engine.seeds[0] != engine.seeds[1]
 
 
-@pytest.mark.parametrize("hold", [run_debate, consultancy])
+@pytest.mark.parametrize("hold", [run_debate, consultancy, partial(market_making, reader=lambda so_far: 0.5)])
 def test_what_is_no_debate(hold):
     with pytest.raises(RangeError, match="turns is 0"):
         hold("Which?", ANSWERS, Echo(), turns=0)

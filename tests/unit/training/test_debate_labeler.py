@@ -1,12 +1,14 @@
 """Labels from debates: what members read, how their labels are turned back, and that order gives nothing away."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from scripted_engines import ScriptedEngine
 from tutelage.errors import DataError, RangeError, TutelageError
-from tutelage.refine.debate import EngineDebater, consultancy
-from tutelage.training.debate import DebateLabeler, Question, hold_debates
+from tutelage.refine.debate import EngineDebater, consultancy, market_making
+from tutelage.training.debate import DebateLabeler, Question, hold_debates, reading
 from tutelage.training.probes import SklearnClassifier
 
 
@@ -116,6 +118,23 @@ def test_truth_is_not_read_when_labelling_and_consultants_are_held_alike():
     blind = [Question(one.id, one.text, one.answers) for one in asked]
     assert labeler.label(blind).tolist() == labeler.label(asked).tolist()
     assert all({turn.side for turn in one.turns} == {one.first_side} for one in labeler.transcripts(asked, 0))
+
+
+def test_a_market_asks_a_trained_member_and_is_labelled_alike():
+    asked = questions(40)
+    told = DebateLabeler(FirstHasEvidence, Scripted(asked), members=1).fit(asked)
+    reader = reading(told.trained[0])
+    for one in told.transcripts(asked, 0):
+        evidence = "Evidence" in one.turns[0].text
+        first = 0.9 if evidence else 0.2
+        assert reader(one) == pytest.approx(first if one.first_side == 0 else 1 - first)
+    market = DebateLabeler(
+        FirstHasEvidence, Scripted(asked), members=1, turns=1, holds=partial(market_making, reader=reader)
+    ).fit(asked)
+    for one in market.transcripts(asked, 0):
+        believes_first = "Evidence" in one.turns[0].text
+        assert one.turns[1].side == (1 - one.first_side if believes_first else one.first_side)
+    assert (market.label(asked).argmax(1) == [one.truth for one in asked]).all()
 
 
 def test_a_real_classifier_of_texts_learns_whose_evidence_counts():

@@ -82,7 +82,7 @@ def play(
     judge: PixelJudge,
     images: FloatArray,
     claims: IntArray,
-    sides: Sequence[IntArray],
+    sides: Sequence[IntArray | None],
     *,
     temperature: float = 0.0,
     seed: int = 0,
@@ -97,7 +97,8 @@ def play(
         judge: trained.
         images: [N, 64].
         claims: [N, 2].
-        sides: one [N] of 0 and 1 for each turn, the claim that is argued.
+        sides: one [N] of 0 and 1 for each turn, the claim that is argued; None for a turn in which each item's is the
+            claim that the judge believes less by then (market-making).
         temperature: 0 is greedy.
         seed: of the draws.
 
@@ -108,11 +109,17 @@ def play(
     if temperature < 0 or not 1 <= len(sides) <= 64:
         raise RangeError(f"temperature {temperature}, {len(sides)} turns", hint="0 or more, and 1 to 64")
     count = len(claims)
-    if images.shape != (count, 64) or claims.shape != (count, 2) or any(side.shape != (count,) for side in sides):
+    if (
+        images.shape != (count, 64)
+        or claims.shape != (count, 2)
+        or any(side is not None and side.shape != (count,) for side in sides)
+    ):
         raise ShapeError(f"images {images.shape}, claims {claims.shape}", hint="[N, 64], [N, 2], sides [N]")
     draw = np.random.default_rng(derive(seed, "reveals"))
     masks = np.zeros(images.shape)
     for side in sides:
+        if side is None:
+            side = judge.between(images, masks, claims).argmin(1)
         odds = _each_pixel(judge, images, masks, claims, side)
         if temperature:
             odds = odds + temperature * draw.gumbel(size=odds.shape)  # the largest is a draw from the softmax
