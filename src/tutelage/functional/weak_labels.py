@@ -10,7 +10,7 @@ from torch import Tensor
 from tutelage.errors import NumericalError, RangeError, ShapeError
 from tutelage.functional.rows import working_dtype
 
-__all__ = ["balanced_labels", "check_labels"]
+__all__ = ["balanced_labels", "check_labels", "confident_rows"]
 
 _ROW_SUM = 1e-4
 
@@ -60,6 +60,40 @@ def check_labels(weak: Tensor, ids: Sequence[str] | None = None) -> None:
             where=_place(place, ids),
             hint="give probabilities, not logits or counts",
         )
+
+
+def confident_rows(weak: Tensor, share: float) -> Tensor:
+    """Places of the surest weak labels, in order: of every likeliest class the same ``share``, at least one.
+
+    Taken within classes, because a supervisor that is surer of one class would else leave hardly anything of the
+    others. Of labels equally sure the first are kept.
+
+    Args:
+        weak: [B, K] distributions.
+        share: to keep, in (0, 1].
+
+    Returns:
+        [M] int64.
+
+    Raises:
+        RangeError: a share outside (0, 1]; the rest as in :func:`check_labels`.
+
+    Source: own; the paper that names confidence filtering (arXiv 2410.12621) has released no code of it.
+
+    Example:
+        >>> confident_rows(torch.tensor([[0.9, 0.1], [0.6, 0.4], [0.4, 0.6], [0.2, 0.8]]), 0.5).tolist()
+        [0, 3]
+    """
+    check_labels(weak)
+    if not 0.0 < share <= 1.0:
+        raise RangeError(f"a share of {share}", hint="above 0, at most 1")
+    sure, likeliest = weak.max(dim=1)
+    kept = []
+    for one in likeliest.unique():
+        rows = (likeliest == one).nonzero()[:, 0]
+        order = sure[rows].argsort(descending=True, stable=True)
+        kept.append(rows[order[: max(1, round(share * len(rows)))]])
+    return torch.cat(kept).sort().values
 
 
 def _place(row: int, ids: Sequence[str] | None) -> str:

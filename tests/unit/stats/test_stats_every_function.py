@@ -119,6 +119,9 @@ FUNCTIONS = {  # of two vectors and their clusters
     "performance_gap_recovered, metric": lambda a, b, c: stats.performance_gap_recovered(
         a, b, b, metric=lambda rows: float(np.median(rows)), cluster=c, resamples=100
     ),
+    "classifier_rows": lambda a, b, c: stats.classifier_rows(a, [[x, 1 - x] for x in b]),
+    "gap_table": lambda a, b, c: stats.gap_table(a, b, b, stats.WRITER_METRICS, resamples=100),
+    "toxicity_metrics": lambda a, b, c: stats.toxicity_metrics([[x] for x in a]),
     "ppi_mean": lambda a, b, c: stats.ppi_mean(a, b, a),
     "preference_share": lambda a, b, c: stats.preference_share([0.5 + abs(x) / 2 for x in a], len(b)),
     "proportion_interval": lambda a, b, c: [
