@@ -1,7 +1,8 @@
 """A paper, its claims, and the rule that turns measurements into verdicts: all of it data, fixed before the run.
 
 A claim is made of parts, each a difference between two arms (or an arm and a number) with a direction. All parts
-replicated: the claim is. One part refuted: it is not. Anything else is inconclusive.
+replicated: the claim is. One part refuted: it is not. Anything else is inconclusive. A claim may need fewer of its
+parts, such as two tasks of three: then it is not replicated once too few are left that could be.
 """
 
 from __future__ import annotations
@@ -88,16 +89,28 @@ class Part:
 
 @dataclass(frozen=True)
 class Claim:
-    """A falsifiable statement, where the paper or spec makes it, and the parts that all must hold."""
+    """A falsifiable statement, where the paper or spec makes it, and the parts that must hold: all, or ``needed``.
+
+    Raises:
+        DataError: it needs no part, or more than there are.
+    """
 
     id: str
     statement: str
     source: str
     parts: tuple[Part, ...]
+    needed: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.needed is not None and not 1 <= self.needed <= len(self.parts):
+            raise DataError(f"{self.needed} of {len(self.parts)} parts are needed", where=f"claim {self.id!r}")
 
     def record(self) -> dict[str, Any]:
-        """The claim as it is hashed and written."""
-        return {**asdict(self), "parts": [part.record() for part in self.parts]}
+        """The claim as it is hashed and written; that all parts are needed is not said."""
+        found = {**asdict(self), "parts": [part.record() for part in self.parts]}
+        if self.needed is None:
+            del found["needed"]
+        return found
 
 
 @dataclass(frozen=True)
@@ -251,19 +264,20 @@ def _interval(part: Part, owner: Measured, differences: FloatArray, resamples: i
 def judge_claim(claim: Claim, results: Results, *, resamples: int = 10_000) -> tuple[str, dict[str, ClaimVerdict]]:
     """The claim's verdict ("replicated", "not replicated" or "inconclusive") and that of each part."""
     parts = {part.name: judge_part(part, results, resamples=resamples) for part in claim.parts}
-    return overall([found.outcome for found in parts.values()]), parts
+    return overall([found.outcome for found in parts.values()], claim.needed), parts
 
 
-def overall(outcomes: Sequence[str]) -> str:
-    """The verdict on a claim from the outcomes of its parts.
+def overall(outcomes: Sequence[str], needed: int | None = None) -> str:
+    """The verdict on a claim from the outcomes of its parts, of which all or ``needed`` must be replicated.
 
     Example:
         >>> overall(["replicated", "inconclusive"]), overall(["inconclusive", "refuted"])
         ('inconclusive', 'not replicated')
     """
-    if "refuted" in outcomes:
-        return "not replicated"
-    return "replicated" if set(outcomes) == {"replicated"} else "inconclusive"
+    needed = len(outcomes) if needed is None else needed
+    if outcomes.count("replicated") >= needed:
+        return "replicated"
+    return "not replicated" if len(outcomes) - outcomes.count("refuted") < needed else "inconclusive"
 
 
 def _measured(results: Results, arm: str, metric: str) -> Measured:

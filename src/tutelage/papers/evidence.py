@@ -119,7 +119,7 @@ def _check_claim(claim: Mapping[str, Any], rule: Mapping[str, Any], value: Mappi
         raise DataError("the parts are not those of the rule", where=where)
     for part, fixed in zip(claim["parts"], rule["parts"], strict=True):
         _check_part(part, fixed, value, f"{where}, part {part['name']!r}")
-    if claim["verdict"] != overall([part["outcome"] for part in claim["parts"]]):
+    if claim["verdict"] != overall([part["outcome"] for part in claim["parts"]], rule.get("needed")):
         raise DataError(f"the parts do not say {claim['verdict']!r}", where=where)
 
 

@@ -138,6 +138,27 @@ def test_overall():
     assert overall(["replicated", "inconclusive"]) == "inconclusive"
 
 
+def test_a_claim_may_need_two_parts_of_three():
+    yes, no, open_ = "replicated", "refuted", "inconclusive"
+    for outcomes, verdict in (
+        ((yes, yes, no), "replicated"),
+        ((yes, open_, open_), "inconclusive"),
+        ((yes, open_, no), "inconclusive"),
+        ((yes, no, no), "not replicated"),
+        ((no, no, open_), "not replicated"),
+    ):
+        assert overall(outcomes, 2) == verdict
+    parts = tuple(Part(f"task {i}", "score", "a", "greater", threshold=float(i)) for i in range(3))
+    claim = Claim("C", "On two of three.", "here", parts, needed=2)
+    assert claim.record()["needed"] == 2
+    assert "needed" not in CLAIM.record()
+    for needed in (0, 4):
+        with pytest.raises(DataError, match="are needed"):
+            Claim("C", "On two of three.", "here", parts, needed=needed)
+    verdict, found = judge_claim(claim, results(0.95), resamples=500)
+    assert (verdict, found["task 2"].outcome) == ("replicated", "refuted")
+
+
 def test_once_computes_once(tmp_path):
     place = RecipeFolder(tmp_path, "made-up", PAPER, [CLAIM], {})
     calls = []
