@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -14,6 +13,7 @@ from tutelage.data.steps import UNKNOWN, StepRow, outcome_label, until_first_err
 from tutelage.errors import ConfigError, DataError, NumericalError
 from tutelage.models.rollout import plan_groups
 from tutelage.seeds import derive
+from tutelage.training.plan import StepPlan
 from tutelage.training.reward_heads import HeadRewardModel
 from tutelage.training.schedules import ScheduleSettings, schedule_multiplier
 
@@ -86,12 +86,13 @@ def fit_reward_model(
         raise DataError("no row has a label to learn", hint="a dORM needs outcomes, a dPRM labels of steps")
     trained = [one for one in model.parameters() if one.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    total = max(1, math.ceil(settings.epochs * len(items) / settings.batch_size))
-    order = _order(len(items), total * settings.batch_size, seed)
+    plan = StepPlan.of(
+        len(items), batch_size=settings.batch_size, epochs=settings.epochs, max_steps=0, seed=derive(seed, "reward")
+    )
     losses = []
     model.train()
-    for step in range(total):
-        batch = [items[i] for i in order[step * settings.batch_size : (step + 1) * settings.batch_size]]
+    for step in range(len(plan)):
+        batch = [items[i] for i in plan[step]]
         count = sum(label != UNKNOWN for item in batch for label in item.labels)
         optimizer.zero_grad()
         loss = 0.0
@@ -105,11 +106,11 @@ def fit_reward_model(
             raise NumericalError("the loss is not finite", where=f"step {step}", hint="lower the learning rate")
         nn.utils.clip_grad_norm_(trained, settings.clip)
         for group_of in optimizer.param_groups:
-            group_of["lr"] = settings.learning_rate * schedule_multiplier(step, total, settings.schedule)
+            group_of["lr"] = settings.learning_rate * schedule_multiplier(step, len(plan), settings.schedule)
         optimizer.step()
         losses.append(loss)
         if on_step is not None:
-            on_step(step + 1, total, loss)
+            on_step(step + 1, len(plan), loss)
     model.eval()
     return losses
 
@@ -144,13 +145,3 @@ def _loss(model: HeadRewardModel, items: Sequence[_Item]) -> Tensor:
     labels = torch.tensor([label for item in items for label in item.labels], device=logits.device)
     known = labels != UNKNOWN
     return nn.functional.binary_cross_entropy_with_logits(logits[known], labels[known].float(), reduction="sum")
-
-
-def _order(rows: int, wanted: int, seed: int) -> list[int]:
-    """Shuffled epochs, one after the other, as many rows as wanted."""
-    found: list[int] = []
-    epoch = 0
-    while len(found) < wanted:
-        found += np.random.default_rng(derive(seed, "reward", "order", epoch)).permutation(rows).tolist()
-        epoch += 1
-    return found[:wanted]
