@@ -6,6 +6,7 @@ load transformers and torch.
 
 from tutelage.data.continuing import CptPlan, CptSettings, cpt_plan
 from tutelage.data.conversation import BadRow, check_chat, split_answer
+from tutelage.data.easy_steps import easy_steps
 from tutelage.data.leakage import OverlapPair, OverlapReport, OverlapSettings, drop_overlap, overlap
 from tutelage.data.ngrams import KneserNey
 from tutelage.data.overlap_audit import OverlapAudit, audit_overlap
@@ -37,6 +38,7 @@ __all__ = [
     "cpt_plan",
     "domain_rows",
     "drop_overlap",
+    "easy_steps",
     "group_of",
     "load_dataset_rows",
     "overlap",

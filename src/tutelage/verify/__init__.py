@@ -4,6 +4,7 @@ Each is a :class:`tutelage.types.Verifier`. Those without parameters are in :dat
 from parameters in :data:`constraints`; :func:`get` finds both by name.
 """
 
+from tutelage.verify.answer_form import answer_penalty
 from tutelage.verify.answers import choice, contains, exact, number, number_within
 from tutelage.verify.arithmetic import (
     CARD_SCORES,
@@ -44,6 +45,7 @@ __all__ = [
     "Limited",
     "Preservation",
     "Response",
+    "answer_penalty",
     "card_outcome",
     "characters",
     "choice",
