@@ -21,6 +21,7 @@ from tutelage.functional.weak_to_strong import (
     window,
     xent,
 )
+from tutelage.objectives.weak_to_strong import WeakLoss, WeakLossSettings
 
 
 def batch(seed, rows, classes, sharp=2.0):
@@ -78,6 +79,47 @@ def test_two_classes_follow_the_quantile_of_the_public_code(seed, rows, threshol
     p = z.softmax(1)[:, 0]
     at_least = p >= torch.quantile(p, rate) - 1e-15
     assert hardened(z, w, threshold)[:, 0].bool().tolist() == at_least.tolist()
+
+
+def published_confidence(logits, labels, step_frac, most, warmup):
+    """The public code's loss and its gradient by its formula alone, in plain floats: two classes, mean over the batch.
+
+    The weight is the share of the steps done until the warm-up ends, then 1, times ``most``; the student's class is 0
+    where its probability of class 0 is at least the quantile at the labels' mean of class 1, between the two nearest.
+    """
+    share = most * (1.0 if step_frac > warmup else step_frac)
+    probs = [softmax(row) for row in logits]
+    place = sum(label[1] for label in labels) / len(labels) * (len(labels) - 1)
+    ranked = sorted(p[0] for p in probs)
+    below = math.floor(place)
+    above = min(below + 1, len(ranked) - 1)
+    threshold = ranked[below] + (place - below) * (ranked[above] - ranked[below])
+    loss, gradient = 0.0, []
+    for p, label in zip(probs, labels, strict=True):
+        own = (1.0, 0.0) if p[0] >= threshold else (0.0, 1.0)
+        target = [(1 - share) * given + share * mine for given, mine in zip(label, own, strict=True)]
+        loss += crossed(p, target) / len(labels)
+        gradient.append([(mine - wanted) / len(labels) for mine, wanted in zip(p, target, strict=True)])
+    return loss, gradient
+
+
+@given(
+    st.integers(0, 10_000),
+    st.integers(2, 40),
+    st.floats(0, 1),
+    st.sampled_from([0.5, 0.75]),
+    st.sampled_from([0.1, 0.2]),
+)
+def test_the_confidence_loss_is_the_public_code_s(seed, rows, frac, most, warmup):
+    z, w = batch(seed, rows, 2)
+    place = float(w[:, 1].mean()) * (rows - 1)
+    assume(abs(place - round(place)) > 1e-5)  # there the last bit decides
+    z.requires_grad_()
+    loss = WeakLoss(WeakLossSettings("conf", ConfidenceSettings(most, warmup, "rate", "legacy")))(z, w, frac).total
+    loss.backward()
+    wanted, gradient = published_confidence(z.tolist(), w.tolist(), frac, most, warmup)
+    assert loss.item() == pytest.approx(wanted, rel=1e-9)
+    assert z.grad.numpy() == pytest.approx(np.array(gradient), abs=1e-10)
 
 
 @settings(max_examples=40)
