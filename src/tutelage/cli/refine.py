@@ -23,7 +23,9 @@ def refine(
     out: Annotated[Path, typer.Option("--out", help="Folder for the refined data; an interrupted run is continued.")],
     data: Annotated[str | None, typer.Option(help=DATA_HELP)] = None,
     model: Annotated[str | None, typer.Option(help="The model to be tuned: it rewrites the answers.")] = None,
-    method: Annotated[str | None, typer.Option(help="raft, sdft_data (rewriting only), or dgr (refusals).")] = None,
+    method: Annotated[
+        str | None, typer.Option(help="raft, sdft_data (rewriting only), dgr (refusals), or subtasks.")
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="A TOML or YAML file with any of the settings.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="key=value, e.g. refine.tau=0.7.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
@@ -85,6 +87,10 @@ def _show(console: Console, done: RefinedData) -> None:
         f"{report.changed} of {report.rows} answers changed ({report.fused} fused, {report.rewritten} rewritten), "
         f"{report.kept} kept, {report.dropped} dropped; {report.tokens_generated} tokens in {report.seconds:.0f} s"
     )
+    if report.settings["method"] == "subtasks":
+        refused = ", ".join(f"{count} {reason}" for reason, count in report.refused.items())
+        told = f"; refused: {escape(refused)}" if refused else ""
+        console.print(f"{report.added} subtasks added{told}", highlight=False)
     if report.gap_line:
         console.print(report.gap_line, highlight=False)
     for reason, count in report.reasons.items():

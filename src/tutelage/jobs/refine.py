@@ -15,6 +15,7 @@ from rich.console import Console
 from tutelage import assets
 from tutelage import config as configuration
 from tutelage.data import LoadReport, ReadOptions, Rejected, load_dataset_rows, write_rejected
+from tutelage.data.splits import prompt_text
 from tutelage.data.tasks import domain_rows, tasks
 from tutelage.errors import DataError, EngineError, StoreError
 from tutelage.io import content_hash, file_sha256, write_json, write_jsonl
@@ -37,6 +38,7 @@ from tutelage.refine import (
     RunOptions,
     SdftDataRefiner,
     Similarity,
+    SubtaskRefiner,
     TemplateFuser,
     gap_of_refinement,
     report_on,
@@ -110,6 +112,8 @@ def build_refiner(settings: RefineSettings, parts: Parts, *, seed: int = 0) -> R
         return SdftDataRefiner(rewriter, settings, seed=seed)
     if settings.method == "dgr":
         return DgrRefiner(rewriter, settings, seed=seed)
+    if settings.method == "subtasks":
+        return _subtasks(settings, rewriter, seed)
     encoder = parts.open_encoder(settings.encoder)
     similarity = Similarity(encoder, settings.compare, settings.terse_words)
     fuser: Fuser | None = None
@@ -131,6 +135,11 @@ def build_refiner(settings: RefineSettings, parts: Parts, *, seed: int = 0) -> R
         else:
             judges.append(EngineJudge(engine(name)))
     return RaftRefiner(rewriter, settings, similarity=similarity, fuser=fuser, judges=judges, seed=seed)
+
+
+def _subtasks(settings: RefineSettings, engine: Engine | None, seed: int) -> RowRefiner:
+    tests = load_dataset_rows(settings.tests).rows if settings.tests else []
+    return SubtaskRefiner(engine, settings, tests=[prompt_text(row) for row in tests], seed=seed)
 
 
 def refine_rows(
@@ -166,7 +175,7 @@ def refine_rows(
     folder = Path(out)
     result = run(rows, refiner, folder, options=options)
     report = report_on(rows, result, asdict(settings))
-    kept = [r.row for r in result.refined if r.row is not None]
+    kept = [row for r in result.refined for row in (r.row, *r.trace.get("added", ())) if row is not None]
     mark = content_hash([refiner.fingerprint(), list(rows)])
     if (told := _written(folder, mark)) is not None:
         return RefinedData(kept, replace(report, gap=told.get("gap", {})), folder)
@@ -242,10 +251,14 @@ def refine_dataset(
         hint = f"see {folder / 'rejected.jsonl'}"
         write_rejected(folder / "rejected.jsonl", loaded.rejected)
         raise DataError("there is no usable row", where=config.data.source, hint=hint)
-    parts = parts or _open_parts(config)
-    refiner = build_refiner(config.refine, parts, seed=config.seed)
+    if parts is None and config.refine.needs_model:
+        parts = _open_parts(config)
+    if parts is None:
+        engine, refiner = None, _subtasks(config.refine, None, config.seed)
+    else:
+        engine, refiner = parts.rewriter, build_refiner(config.refine, parts, seed=config.seed)
     options = RunOptions(batch_size=config.batch_size, console=console, should_stop=should_stop)
-    done = refine_rows(rows, refiner, folder, settings=config.refine, options=options, model=parts.rewriter)
+    done = refine_rows(rows, refiner, folder, settings=config.refine, options=options, model=engine)
     left = {row["id"] for row in done.rows}
     dropped = [
         Rejected(number, "dropped_by_refinement", row["id"], json.dumps(row, ensure_ascii=False)[:2000])

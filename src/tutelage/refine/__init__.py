@@ -40,6 +40,8 @@ from tutelage.refine.report import RefineReport, report_on
 from tutelage.refine.sdft_data import SdftDataRefiner
 from tutelage.refine.settings import RefineSettings
 from tutelage.refine.similarity import Embedder, Similarity
+from tutelage.refine.subtask_refiner import SubtaskRefiner
+from tutelage.refine.subtasks import SubTask, contiguous
 
 __all__ = [
     "Asked",
@@ -71,12 +73,15 @@ __all__ = [
     "SampledReasoning",
     "SdftDataRefiner",
     "Similarity",
+    "SubTask",
+    "SubtaskRefiner",
     "TemplateFuser",
     "Transcript",
     "Turn",
     "build_preferences",
     "constraints_from",
     "consultancy",
+    "contiguous",
     "distribution_gap",
     "diversify",
     "engine_identity",

@@ -45,6 +45,7 @@ class RefineReport:
     whichever run did it. ``mean_words`` are of original and refined answers. ``fallbacks``: refusals that were to be
     restated, and those of them that could not be. ``gap``: how far those refusals are from the model's own answers,
     ``before`` and ``after``, means by measure (:func:`tutelage.refine.distribution_gap`); empty where not measured.
+    ``added``: further rows that were made, such as subtasks; ``refused`` counts why others were not.
     """
 
     rows: int
@@ -64,6 +65,8 @@ class RefineReport:
     settings: dict[str, Any] = field(default_factory=dict)
     fallbacks: tuple[int, int] = (0, 0)
     gap: dict[str, dict[str, float]] = field(default_factory=dict)
+    added: int = 0
+    refused: dict[str, int] = field(default_factory=dict)
 
     @property
     def fallback_rate(self) -> float | None:
@@ -125,6 +128,8 @@ def report_on(rows: Sequence[Row], result: RunResult, settings: Mapping[str, Any
         warnings=[*result.warnings, *_data_warnings(rows, refined)],
         settings=dict(settings),
         fallbacks=(len(told := _fell_back(refined)), sum(told)),
+        added=sum(len(r.trace.get("added", ())) for r in refined),
+        refused=dict(sum((Counter(r.trace.get("refused", {})) for r in refined), Counter[str]()).most_common()),
     )
 
 
@@ -177,7 +182,7 @@ def _examples(rows: Sequence[Row], refined: Sequence[Refined]) -> list[Example]:
 def _data_warnings(rows: Sequence[Row], refined: Sequence[Refined]) -> list[str]:
     found = []
     changed = sum(r.outcome == "changed" for r in refined)
-    if rows and changed < len(rows) / 2:
+    if rows and changed < len(rows) / 2 and not any("added" in r.trace for r in refined):
         found.append(
             f"only {changed} of {len(rows)} answers were changed: this is mostly the original data; see the reasons"
         )

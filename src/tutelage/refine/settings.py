@@ -16,10 +16,11 @@ Compare = Literal["auto", "answer", "question+answer"]
 class RefineSettings:
     """Stage 1 of RAFT. ``attempts``, ``rounds`` and the fallbacks are not given in the paper; the defaults are ours."""
 
-    method: Literal["raft", "sdft_data", "dgr"] = field(
+    method: Literal["raft", "sdft_data", "dgr", "subtasks"] = field(
         default="raft",
         metadata={
-            "help": "raft: rewrite, filter, fuse, judge; sdft_data: rewrite and check only; dgr: restate refusals"
+            "help": "raft: rewrite, filter, fuse, judge; sdft_data: rewrite and check only; dgr: restate refusals; "
+            "subtasks: parts of each task as further rows"
         },
     )
     rewriter: str = field(default="self", metadata={"help": "self, a model, or openai:URL#model"})
@@ -38,17 +39,30 @@ class RefineSettings:
     attempts: int = field(default=3, metadata={"help": "rewrites tried for one row before it falls back"})
     rounds: int = field(default=3, metadata={"help": "fusions tried for one row"})
     accept: float = field(default=0.8, metadata={"help": "mean judge score that ends the rounds early"})
-    retries: int = field(default=4, metadata={"help": "dgr: further tries for a refusal before it falls back"})
+    retries: int = field(default=4, metadata={"help": "dgr, subtasks: further tries for a row before it falls back"})
     fallback: Literal["original", "drop"] = field(
         default="original", metadata={"help": "dgr: what becomes of a refusal that could not be restated"}
     )
     thinking: Literal["allowed", "required"] = field(
         default="allowed", metadata={"help": "dgr: whether a restated refusal must think between <think> and </think>"}
     )
+    parts: Literal["steps", "engine"] = field(
+        default="steps",
+        metadata={"help": "subtasks: cut the answer at its lines, or ask the rewriter for problems of their own"},
+    )
+    parents: Literal["keep", "drop"] = field(
+        default="keep", metadata={"help": "subtasks: whether the whole task stays beside its parts"}
+    )
+    tests: str = field(default="", metadata={"help": "subtasks: a file of test rows that no part may come near"})
     temperature: float = field(default=0.0, metadata={"help": "of the first rewrite by each prompt; 0 = greedy"})
     retry_temperature: float = field(default=0.7, metadata={"help": "of further rewrites, and of an engine's fusions"})
     max_new_tokens: int = field(default=128, metadata={"help": "longest rewrite; one that is cut off is not used"})
     instructions: str = field(default="", metadata={"help": "a hint in your words for how answers should sound"})
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether a model is asked anything: not where answers are only cut."""
+        return not (self.method == "subtasks" and self.parts == "steps")
 
     def __post_init__(self) -> None:
         for name in ("tau", "accept"):
