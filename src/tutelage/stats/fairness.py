@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -12,15 +12,20 @@ import numpy.typing as npt
 
 from tutelage.errors import DataError, RangeError, ShapeError
 from tutelage.stats.checks import Labels, cluster_codes, finite_vector
+from tutelage.stats.independent import difference_bounds, ratio_bounds
+from tutelage.stats.intervals import share_interval
 from tutelage.stats.resampling import bootstrap_interval, check_settings, cluster_table, resampled_totals
 from tutelage.types import Estimate
 
 __all__ = ["FairnessReport", "GroupFacts", "GroupGap", "exposure", "fairness_report"]
 
 Floats = npt.NDArray[np.float64]
+Bounds = Callable[[Estimate, Estimate], tuple[float, float]]
 FOUR_FIFTHS = 0.8
 _MEMBERS, _SELECTED, _EXPOSED, _POSITIVE, _TRUE, _NEGATIVE, _FALSE = range(7)
 _COLUMNS = 7
+_SHARES = {_SELECTED: _MEMBERS, _TRUE: _POSITIVE, _FALSE: _NEGATIVE}
+"""What is selected, and out of what."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,9 @@ def fairness_report(
     """Selection rates, four-fifths ratio, equal opportunity, equalised odds and exposure of groups.
 
     A row is one person under one job. Persons are resampled whole, so that rows of one person count as one; that
-    rankings of one job are not independent of each other is not covered. The reference that is found in the data (the
+    rankings of one job are not independent of each other is not covered. Where nobody or everybody of a group was
+    selected, resamples all say the same: there the interval of a rate is Wilson's, and what is made of two rates
+    reaches as far as both allow (:mod:`tutelage.stats.independent`). The reference that is found in the data (the
     highest selection rate) is the same in every resample, so ratios of several groups lean below 1 by chance; name it
     beforehand to avoid that. A group below ``minimum`` persons is refused rather than estimated.
 
@@ -161,12 +168,17 @@ def fairness_report(
     drawn = resampled_totals(table, resamples, np.random.default_rng(seed))
     sums = _Sums(table.sum(axis=0).reshape(1, len(kept), -1), drawn.reshape(resamples, len(kept), -1), level, seed)
     sums.persons = [sizes[kind] for kind in kept]
+    for place in range(len(kept)):
+        for part, whole in _SHARES.items():
+            rows = columns[:, place, whole] > 0
+            if rows.any():
+                sums.shares[place, part] = share_interval(columns[rows, place, part], people[rows], level=level)
     facts = tuple(
         GroupFacts(
             kind,
             sizes[kind],
             int(sums.whole[0, place, _MEMBERS]),
-            sums.estimate(lambda some, at=place: _rate(some, at, _SELECTED, _MEMBERS), place),  # type: ignore[misc]
+            sums.rate(place, _SELECTED),
             sums.estimate(lambda some, at=place: _rate(some, at, _EXPOSED, _MEMBERS), place),  # type: ignore[misc]
         )
         for place, kind in enumerate(kept)
@@ -199,6 +211,22 @@ class _Sums:
     level: float
     seed: int
     persons: list[int] = field(default_factory=list)
+    shares: dict[tuple[int, int], Estimate] = field(default_factory=dict)
+
+    def rate(self, place: int, part: int) -> Estimate:
+        """A group's share that was selected; Wilson's interval where that is none or all."""
+        found = self.estimate(lambda some: _rate(some, place, part, _SHARES[part]), place)
+        return replace(self.shares[place, part], seed=self.seed) if found.value in (0.0, 1.0) else found
+
+    def widened(self, found: Estimate, place: int, base: int, parts: Sequence[int], of: Bounds) -> Estimate:
+        """``found`` with the ends of two Wilson intervals where a rate is 0 or 1, of which resamples see no spread."""
+        low, high, name = found.low, found.high, found.method
+        for part in parts:
+            first, second = self.shares[place, part], self.shares[base, part]
+            if {first.value, second.value} & {0.0, 1.0}:
+                ends = of(first, second)
+                low, high, name = min(low, ends[0]), max(high, ends[1]), f"{found.method}, and wilson"
+        return replace(found, low=low, high=high, method=name)
 
     def estimate(self, statistic: Callable[[Floats], Floats], *places: int) -> Estimate:
         """The statistic with its interval; it counts the persons and rows of the groups it is made of."""
@@ -232,9 +260,20 @@ def _gap(sums: _Sums, kind: str, place: int, base: int, enough: list[bool]) -> G
         return np.maximum(np.abs(true(some)), np.abs(false(some)))
 
     selection = ratio(_SELECTED)
-    opportunity = sums.estimate(true, place, base) if enough[0] else None
-    equalised = sums.estimate(odds, place, base) if all(enough) else None
+    if selection is not None:
+        selection = sums.widened(selection, place, base, [_SELECTED], ratio_bounds)
+    opportunity = equalised = None
+    if enough[0]:
+        opportunity = sums.widened(sums.estimate(true, place, base), place, base, [_TRUE], difference_bounds)
+    if all(enough):
+        equalised = sums.widened(sums.estimate(odds, place, base), place, base, [_TRUE, _FALSE], _without_sign)
     return GroupGap(kind, selection, _four_fifths(selection), ratio(_EXPOSED), opportunity, equalised)
+
+
+def _without_sign(first: Estimate, second: Estimate) -> tuple[float, float]:
+    """Ends of the difference without its sign."""
+    low, high = difference_bounds(first, second)
+    return (0.0 if low <= 0 <= high else min(abs(low), abs(high))), max(abs(low), abs(high))
 
 
 def _four_fifths(ratio: Estimate | None) -> Literal["kept", "broken", "not decided"]:

@@ -1,12 +1,15 @@
 """Groups against each other: rates by hand, intervals against a naive bootstrap, and what is refused."""
 
+import doctest
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from tutelage.errors import DataError, RangeError, ShapeError
-from tutelage.stats import exposure, fairness_report
+from tutelage.stats import exposure, fairness_report, independent, proportion_interval
+from tutelage.stats.independent import difference_bounds, ratio_bounds
 
 
 def people(groups, rates, count, seed=0):
@@ -61,6 +64,47 @@ def test_four_fifths_is_decided_only_by_the_whole_interval():
         groups, person, selected, _, seen = people("ab", rates, count)
         verdicts[name] = fairness_report(groups, selected, seen, person=person, reference="a", resamples=500).gaps[0]
     assert {name: one.four_fifths for name, one in verdicts.items()} == {name: name for name in verdicts}
+
+
+def test_nobody_of_thirty_is_no_proof_that_nobody_ever_would_be():
+    groups = ["a"] * 30 + ["b"] * 30
+    found = fairness_report(groups, [0] * 30 + [1] * 5 + [0] * 25, [1.0] * 60, qualified=[1] * 60, resamples=200)
+    nobody, gap = found.groups[0].selected, found.gaps[0]
+    assert (nobody.value, nobody.low) == (0.0, 0.0)
+    assert nobody.high == pytest.approx(0.1135, abs=1e-4)  # Wilson's 0 of 30; resamples would say 0
+    assert gap.selection_ratio.low == 0.0
+    assert gap.selection_ratio.high == pytest.approx(0.822, abs=1e-3)
+    assert gap.four_fifths == "not decided"  # Fisher's exact p is 0.052
+    assert gap.equal_opportunity.high > -0.02
+    everybody = fairness_report(groups, [1] * 60, [1.0] * 60, resamples=200).gaps[0].selection_ratio
+    assert everybody.low == pytest.approx(1 / everybody.high)
+    assert 0.85 < everybody.low < 0.9
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_ends_of_a_ratio_are_where_the_difference_may_be_nothing(seed):
+    rng = np.random.default_rng(seed)
+    n, m = (int(one) for one in rng.integers(5, 80, 2))
+    first = proportion_interval(int(rng.integers(0, n + 1)), n)
+    second = proportion_interval(int(rng.integers(1, m + 1)), m)
+    low, high = ratio_bounds(first, second)
+
+    def scaled(r):
+        return replace(second, value=r * second.value, low=r * second.low, high=r * second.high)
+
+    assert difference_bounds(first, scaled(low))[0] == pytest.approx(0, abs=1e-9)
+    assert difference_bounds(first, scaled(high))[1] == pytest.approx(0, abs=1e-9)
+    assert low <= first.value / second.value <= high
+
+
+def test_examples_of_the_module():
+    assert doctest.testmod(independent).attempted == 4
+    assert doctest.testmod(independent).failed == 0
+
+
+def test_a_ratio_to_what_may_be_nothing_has_no_upper_end():
+    some, perhaps = proportion_interval(3, 9), replace(proportion_interval(1, 9), low=0.0)
+    assert ratio_bounds(some, perhaps)[1] == math.inf
 
 
 def test_a_small_group_is_refused_and_not_estimated():
