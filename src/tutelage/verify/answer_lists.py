@@ -20,10 +20,11 @@ _WORDS = {"true": True, "false": False, "null": None, "none": None}
 _FAILED = object()
 
 
-def read_list(text: str) -> Any:
+def read_list(text: str, *, sets: bool = True) -> Any:
     """The list that the whole text is, or None.
 
-    Square and round brackets make a list, curly ones a frozenset (with tuples for lists in it); values are quoted
+    Square and round brackets make a list, curly ones a frozenset (with tuples for lists in it), or a tuple where
+    ``sets`` is False; values are quoted
     texts, numbers, true, false, null, or words without quotation marks up to the next comma or bracket. At most 10,000
     characters and 16 brackets deep.
 
@@ -36,12 +37,12 @@ def read_list(text: str) -> Any:
     plain = text.strip()
     if len(plain) > _TAIL or not plain or plain[0] not in _CLOSE:
         return None
-    value, end = _list(plain, 0, 1)
+    value, end = _list(plain, 0, 1, sets)
     return value if value is not _FAILED and end == len(plain) else None
 
 
-def last_list(text: str) -> Any:
-    """The last complete outer list in the last 10,000 characters of a text, or None.
+def last_list(text: str, *, sets: bool = True) -> Any:
+    """The last complete outer list in the last 10,000 characters of a text, or None; ``sets`` as in :func:`read_list`.
 
     Example:
         >>> last_list("Not [1], but [2, 3] it is.")
@@ -54,7 +55,7 @@ def last_list(text: str) -> Any:
             place += 1
             continue
         tries += 1
-        value, end = _list(plain, place, 1)
+        value, end = _list(plain, place, 1, sets)
         if value is _FAILED:
             place += 1
         else:
@@ -62,13 +63,13 @@ def last_list(text: str) -> Any:
     return found
 
 
-def _list(text: str, start: int, depth: int) -> tuple[Any, int]:
+def _list(text: str, start: int, depth: int, sets: bool) -> tuple[Any, int]:
     """The list that begins at ``start`` and the place behind it; ``_FAILED`` where there is none."""
     close, items, place = _CLOSE[text[start]], list[Any](), _skip(text, start + 1)
     if depth > _DEEPEST:
         return _FAILED, start
     while place < len(text) and text[place] != close:
-        value, place = _value(text, place, depth)
+        value, place = _value(text, place, depth, sets)
         place = _skip(text, place)
         if value is _FAILED or place >= len(text) or text[place] not in f",{close}":
             return _FAILED, start
@@ -77,13 +78,15 @@ def _list(text: str, start: int, depth: int) -> tuple[Any, int]:
             place = _skip(text, place + 1)
     if place >= len(text):
         return _FAILED, start
-    return (frozenset(map(_hashable, items)) if close == "}" else items), place + 1
+    if close != "}":
+        return items, place + 1
+    return (frozenset(map(_hashable, items)) if sets else tuple(items)), place + 1
 
 
-def _value(text: str, start: int, depth: int) -> tuple[Any, int]:
+def _value(text: str, start: int, depth: int, sets: bool) -> tuple[Any, int]:
     sign = text[start]
     if sign in _CLOSE:
-        return _list(text, start, depth + 1)
+        return _list(text, start, depth + 1, sets)
     if sign in _QUOTES:
         end = start + 1
         while end < len(text) and text[end] != _QUOTES[sign]:

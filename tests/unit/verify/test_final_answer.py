@@ -5,6 +5,7 @@ import random
 import time
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
 from tutelage import verify
@@ -64,6 +65,41 @@ def test_order_counts_only_where_asked_for_and_never_in_a_set():
     assert grade_final([2, 1], {1, 2}, ordered=True) is RIGHT
     assert grade_final("x: [2, 1]", "{1, 2}", ordered=True) is FORM
     assert grade_final(["x", [2, 1]], ["x", {1, 2}], ordered=True) is RIGHT
+
+
+TEAMS = ["Warriors", "Lakers"]
+
+
+@pytest.mark.parametrize(
+    ("pred", "gold", "grade"),
+    [
+        (["San Francisco", 74, TEAMS[::-1]], ["San Francisco", 78, TEAMS], RIGHT),
+        ([TEAMS[::-1], 78, "San Francisco"], ["San Francisco", 78, TEAMS], RIGHT),
+        ("[San Francisco, 78, {Lakers, Warriors}]", "[San Francisco, 78, {Warriors, Lakers}]", WRONG),
+        ("[San Francisco, 78, {Warriors, Lakers}]", ["San Francisco", 78, tuple(TEAMS)], RIGHT),
+        ("[San Francisco, 78, [Warriors, Lakers]]", ["San Francisco", 78, tuple(TEAMS)], RIGHT),
+        ("San Francisco: [78, Lakers, Warriors]", [78, TEAMS], FORM),
+        ("It is [78, Lakers, Warriors]", [78, tuple(TEAMS)], WRONG),
+        ('```json\n{"final_answer": [78, ["Lakers", "Warriors"]]}\n```', [78, TEAMS], FORM),
+        (["San Francisco", 60, TEAMS], ["San Francisco", 78, TEAMS], WRONG),
+        ([[1, 2], [3, 4]], [[4, 3], [2, 1]], RIGHT),
+    ],
+)
+def test_in_the_papers_notation_square_brackets_are_free_and_curly_ones_sorted(pred, gold, grade):
+    assert grade_final(pred, gold, notation="toolcomp") is grade
+
+
+def test_a_notation_that_is_none_or_says_the_order_twice_is_refused():
+    with pytest.raises(RangeError, match="no notation is called 'json'"):
+        grade_final([1], [1], notation="json")
+    with pytest.raises(RangeError, match="ordered beside"):
+        verify.get("final-answer", ordered=True, notation="toolcomp")
+    assert verify.get("final-answer", notation="toolcomp")([], "[[b, a]]", "[[a, b]]").score == 1.0
+
+
+def test_arrays_and_their_numbers_are_pythons_own():
+    assert grade_final(np.array([42.0, 7.0]), [7, 42]) is RIGHT
+    assert grade_final([np.int64(42), np.bool_(True)], [True, np.float32(42)]) is RIGHT
 
 
 def test_near_numbers_are_matched_as_brute_force_does():
