@@ -168,6 +168,14 @@ TOOLS: Mapping[str, tuple[Tool, ...]] = {
         Tool("tutelage.objectives.classifiers:StandardisedDistillation", "distillation at that sharpness", whole=True),
         Tool("tutelage.measure.classifiers:smoothness", "how smooth a network's outputs are, and its features"),
     ),
+    "multi-domain-reward-models": (
+        Tool("tutelage.models:RewardModel", "one protocol: outcomes or steps, heads or spoken verdicts"),
+        Tool("tutelage.training.reward_fit:fit_reward_model", "heads on outcomes or on steps", whole=True),
+        Tool("tutelage.models:VerdictRewardModel", "a model that is asked, of the whole or of every step"),
+        Tool("tutelage.stats:tts_curve", "what more samples buy, with errors over questions"),
+        Tool("tutelage.stats:length_diagnostic", "whether a scorer fails on long solutions"),
+        Tool("tutelage.stats:label_noise_probe", "how far automatic labels of steps are from reference labels"),
+    ),
     "preference-ranking": (
         Tool(
             "tutelage.stats:ranking_accuracy",
