@@ -34,6 +34,16 @@ def measure(
         str | None, typer.Option("--reference", help="Of preference pairs: the model before preference training.")
     ] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="key=value, e.g. device=cuda; repeatable.")] = None,
+    supervision: Annotated[
+        Path | None,
+        typer.Option("--supervision", help="Instead of a model: a file of solutions in steps; how wrong are they?"),
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option("--against", help="Of --supervision: labels of its steps, or right solutions.")
+    ] = None,
+    labels: Annotated[
+        str, typer.Option("--labels", help="Of --supervision: file, first (up to the first error), or equations.")
+    ] = "file",
     list_: Annotated[bool, typer.Option("--list", help="Show the built-in suites and stop.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
@@ -43,6 +53,18 @@ def measure(
     if list_:
         _list(size or "quick", json)
         return
+    if supervision is not None:
+        if model is not None or suite is not None:
+            raise ConfigError(
+                "--supervision measures a file, not a model",
+                hint="tutelage measure --supervision FILE [--against FILE] [--out FOLDER]",
+            )
+        from tutelage.cli.measure_supervision import measure_supervision
+
+        measure_supervision(supervision, against, labels, out, json)
+        return
+    if against is not None or labels != "file":
+        raise ConfigError("--against and --labels belong to --supervision", hint="name its file")
     if model is None or suite is None or out is None:
         missing = "MODEL" if model is None else "--suite" if suite is None else "--out"
         raise ConfigError(
