@@ -10,6 +10,7 @@ from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from scripted_engines import ScriptedEngine
@@ -73,6 +74,7 @@ def test_records_come_back_as_they_were():
         ({"labels": [1, 2, 1]}, "2 is not one of"),
         ({"id": " "}, "does not match"),
         ({"historical_date": "today"}, "does not match"),
+        ({"historical_date": "2024-02-30"}, "no day 2024-02-30"),
         ({"steps": record()["steps"][::-1]}, "finish and not the last"),
         ({"tools": ["lookup"], "steps": [{"thought": "", "action": "web", "action_input": "x"}]}, "none of its tools"),
     ],
@@ -105,8 +107,51 @@ def test_files_are_read_by_line(tmp_path):
         with pytest.raises(DataError) as caught:
             read_trajectories(path)
         assert place in str(caught.value)
+    for text, said in (("", "no rows"), (json.dumps([record()]), "a whole list"), (json.dumps(record(), indent=1), "not JSON")):
+        path.write_text(text)
+        with pytest.raises(DataError, match=said) as caught:
+            read_trajectories(path)
+        assert "one JSON object a line" in caught.value.hint
     path.write_text(json.dumps(pair().record()))
     assert read_step_pairs(path) == [pair()]
+
+
+def test_a_pair_without_history_is_one_of_plans_unless_it_says_otherwise():
+    assert (pair().kind, pair(history=["Plan: a"]).kind, pair(kind="step").kind) == ("plan", "step", "step")
+
+
+def published(**changes):
+    def step(name):
+        told = {"thought": f"{name}!", "action": "search", "action_input": name, "observation": None}
+        return {key: {"text": value, "label": "x"} for key, value in told.items()}
+
+    plan = {"action plan": {"text": "1. search"}}
+    made = {"prompt": "q", "tools": "['search', 'date']", "history": json.dumps([plan, step("first")])}
+    return made | {"preferred": step("good"), "dispreferred": step("bad"), "historical_date": None} | changes
+
+
+def test_pairs_are_read_as_they_were_published(tmp_path):
+    path = tmp_path / "p.jsonl"
+    plans = {side: {"action plan": {"text": side}} for side in ("preferred", "dispreferred")}
+    rows = [published(), published(history="[]", tools=["search"], **plans), published(prompt="other", history=None)]
+    rows[2] |= plans
+    path.write_text("\n".join(map(json.dumps, rows)))
+    step, plan, other = read_step_pairs(path)
+    assert step.history == ("Plan: 1. search", "Thought: first!\nAction: search[first]")
+    assert (step.kind, step.tools, step.preferred) == (
+        "step",
+        ("search", "date"),
+        "Thought: good!\nAction: search[good]",
+    )
+    assert (plan.kind, plan.history, plan.preferred) == ("plan", (), "Plan: preferred")
+    assert step.trajectory == plan.trajectory != other.trajectory
+    assert [one.id for one in (step, plan, other)] == ["pair-1", "pair-2", "pair-3"]
+    bad = ({"history": "["}, {"history": 5}, {"history": ["x"]}, {"tools": "a, b"}, {"preferred": {"thought": "x"}})
+    for changes in bad:
+        path.write_text(json.dumps(published(**changes)))
+        with pytest.raises(DataError) as caught:
+            read_step_pairs(path)
+        assert "p.jsonl:1" in str(caught.value)
 
 
 def test_a_recorded_run_is_replayed_and_made_into_steps():
@@ -230,6 +275,8 @@ def test_scores_in_both_orders():
         "half": (by(lambda q: 1 if q.first == "good" else "tie"), 0.5, 0.0),
         "mute": (by(lambda q: "whatever"), 0.5, 0.0),
         "true": (by(lambda q: True), 0.5, 0.0),
+        "text": (by(lambda q: "1" if q.first == "good" else " [[2]]"), 1.0, 0.0),
+        "numpy": (lambda asked: np.array([1 if q.first == "good" else 2 for q in asked]), 1.0, 0.0),
     }
     for name, (judge, score, inconsistent) in rules.items():
         found = judge_pairs([pair("a"), pair("b")], judge)
@@ -248,7 +295,7 @@ def test_plans_and_steps_apart_and_clustered_by_trajectory():
     assert (found.plan.value, found.step.value) == (1.0, 0.75)
     assert found.total.value == pytest.approx(10 / 12)
     assert found.total.n_clusters == 4
-    assert judge_pairs([pair()], by(lambda q: 1)).plan is None
+    assert judge_pairs([pair(kind="step")], by(lambda q: 1)).plan is None
 
 
 def test_an_engine_is_asked_in_both_orders_and_cannot_be_spoken_for():
@@ -285,6 +332,9 @@ def test_bad_calls_are_refused():
         judge_pairs([pair()], lambda asked: [1])
     with pytest.raises(DataError, match="twice"):
         judge_pairs([pair(), pair()], by(lambda q: 1))
+    for nothing, said in ((by, "answered with function"), ("gpt", "not str")):
+        with pytest.raises(DataError, match=said):
+            judge_pairs([pair()], nothing)
     assert isinstance(pair(), StepPair)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,7 +31,7 @@ class StepQuestion:
 
 
 StepJudge = Callable[[Sequence[StepQuestion]], Sequence[object]]
-"""1, 2 or "tie" for each question; anything else counts as unreadable."""
+"""1, 2 or "tie" for each question, also as a text that :func:`parse_choice` reads; anything else is unreadable."""
 
 _CHOICE = re.compile(r"(?:verdict\s*[:=]\s*)?\[?\[?(1|2|tie)\]?\]?\.?", re.IGNORECASE)
 
@@ -83,7 +83,7 @@ def judge_pairs(pairs: Sequence[StepPair], judge: StepJudge | Engine, *, level: 
         level: of the intervals.
 
     Raises:
-        DataError: no pairs, an id twice, or a judge that answers fewer or more questions than asked.
+        DataError: no pairs, an id twice, no judge, or one that answers fewer or more questions than asked.
 
     Source: arXiv 2501.01290, official code, for the scores; the share of inconsistent pairs is ours.
 
@@ -95,9 +95,16 @@ def judge_pairs(pairs: Sequence[StepPair], judge: StepJudge | Engine, *, level: 
     if not pairs:
         raise DataError("there are no pairs to judge")
     ask = judge if not isinstance(judge, Engine) else engine_judge(judge)
+    if not callable(ask):
+        raise DataError(f"a judge is a function of questions or an engine, not {type(judge).__name__}")
     asked = [StepQuestion(p, p.preferred, p.dispreferred) for p in pairs]
     asked += [StepQuestion(p, p.dispreferred, p.preferred) for p in pairs]
-    said = [_choice(one) for one in ask(asked)]
+    answers = ask(asked)
+    if not isinstance(answers, Iterable) or isinstance(answers, str):
+        raise DataError(
+            f"the judge answered with {type(answers).__name__}", hint="a list: 1, 2 or tie for each question"
+        )
+    said = [parse_choice(one) if isinstance(one, str) else _choice(one) for one in answers]
     if len(said) != len(asked):
         raise DataError(f"the judge answered {len(said)} of {len(asked)} questions")
     judged = tuple(map(_judged, pairs, said[: len(pairs)], said[len(pairs) :]))
@@ -141,13 +148,13 @@ def parse_choice(reply: str) -> Choice | None:
         (2, 'tie', None)
     """
     found = _CHOICE.fullmatch(reply.strip().strip("*_` "))
-    return None if found is None else _choice({"1": 1, "2": 2}.get(found[1], "tie"))
+    return None if found is None else 1 if found[1] == "1" else 2 if found[1] == "2" else "tie"
 
 
 def _choice(said: object) -> Choice | None:
-    if said is None or isinstance(said, bool):
+    if isinstance(said, bool):
         return None
-    return 1 if said == 1 else 2 if said == 2 else "tie" if said == "tie" else None
+    return 1 if said == 1 else 2 if said == 2 else None
 
 
 def _judged(pair: StepPair, ahead: Choice | None, behind: Choice | None) -> JudgedPair:

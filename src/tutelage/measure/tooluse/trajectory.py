@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -16,6 +17,7 @@ from tutelage.data.steps import UNKNOWN, StepRow
 from tutelage.errors import DataError
 from tutelage.io import read_jsonl
 from tutelage.io.documents import read_json
+from tutelage.measure.tooluse.published import from_published, is_published
 from tutelage.measure.tooluse.tools import Toolset
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
 FINISH = "finish"
 """The action of the last step; its input is the final answer, a list."""
 T = TypeVar("T", bound="ToolTrajectory | StepPair")
+_ONE = "one JSON object a line, without line ends inside it"
 SCHEMA = Path(__file__).with_name("trajectory.schema.json")
 
 
@@ -81,7 +84,10 @@ class ToolTrajectory:
         if unknown and not all(s.observation for s in self.steps if s.action in unknown):
             raise DataError(f"{unknown[0]!r} is none of its tools, and nothing was observed", where=where)
         if self.labels is not None and len(self.labels) != len(self.steps):
-            raise DataError(f"{len(self.steps)} steps but {len(self.labels)} labels", where=where)
+            raise DataError(
+                f"{len(self.steps)} steps but {len(self.labels)} labels", where=where, hint="-1 for what is unknown"
+            )
+        _check_day(self.historical_date, where)
 
     @property
     def answer(self) -> str | None:
@@ -113,6 +119,7 @@ class StepPair:
     def __post_init__(self) -> None:
         if self.preferred.strip() == self.dispreferred.strip():
             raise DataError("both sides are the same text", where=f"pair {self.id!r}", hint="leave the pair out")
+        _check_day(self.historical_date, f"pair {self.id!r}")
         if self.kind == "plan" and self.history:
             raise DataError(
                 "a plan has no history", where=f"pair {self.id!r}", hint='kind "step" for later corrections'
@@ -132,12 +139,14 @@ def parse_trajectory(value: Any, where: str = "trajectory") -> ToolTrajectory:
     _check("trajectory", value, where)
     given = {**value, "tools": tuple(value["tools"]), "steps": tuple(ToolStep(**step) for step in value["steps"])}
     if value.get("labels") is not None:
-        given["labels"] = tuple(value["labels"])
+        given["labels"] = tuple(map(int, value["labels"]))
     return _made(ToolTrajectory, given, where)
 
 
 def parse_step_pair(value: Any, where: str = "pair") -> StepPair:
     """A pair from its JSON value; the form is ``trajectory.schema.json`` in this package.
+
+    Without ``kind`` a pair that has no history is one of plans, as in the published code: a step follows its plan.
 
     Raises:
         DataError: another form, or what :class:`StepPair` refuses; names the place.
@@ -146,7 +155,10 @@ def parse_step_pair(value: Any, where: str = "pair") -> StepPair:
         historical_date); id, kind and trajectory are ours.
     """
     _check("step_pair", value, where)
-    return _made(StepPair, {**value, "tools": tuple(value["tools"]), "history": tuple(value["history"])}, where)
+    kind = "step" if value["history"] else "plan"
+    return _made(
+        StepPair, {"kind": kind, **value, "tools": tuple(value["tools"]), "history": tuple(value["history"])}, where
+    )
 
 
 def read_trajectories(path: str | os.PathLike[str]) -> list[ToolTrajectory]:
@@ -154,14 +166,23 @@ def read_trajectories(path: str | os.PathLike[str]) -> list[ToolTrajectory]:
 
     Raises:
         StoreError: the file cannot be read.
-        DataError: a line that is none, or an id that stands twice; names the line.
+        DataError: a line that is none, an id that stands twice (both name the line), or an empty file.
     """
     return _distinct([(where, parse_trajectory(value, where)) for where, value in _lines(path)])
 
 
 def read_step_pairs(path: str | os.PathLike[str]) -> list[StepPair]:
-    """The pairs of a JSON-lines file; errors as in :func:`read_trajectories`."""
-    return _distinct([(where, parse_step_pair(value, where)) for where, value in _lines(path)])
+    """The pairs of a JSON-lines file, in our form or as published with the paper (:mod:`.published`).
+
+    Raises:
+        StoreError: the file cannot be read.
+        DataError: as in :func:`read_trajectories`.
+    """
+    found = []
+    for number, (where, value) in enumerate(_lines(path), start=1):
+        own = from_published(value, f"pair-{number}", where) if is_published(value) else value
+        found.append((where, parse_step_pair(own, where)))
+    return _distinct(found)
 
 
 def to_step_row(trajectory: ToolTrajectory, domain: str = "") -> StepRow:
@@ -188,12 +209,26 @@ def _made(kind: type[T], given: Mapping[str, Any], where: str) -> T:
         raise DataError(error.what, where=f"{where}: {error.where}", hint=error.hint) from None
 
 
+def _check_day(day: str | None, where: str) -> None:
+    try:
+        date.fromisoformat(day or "2024-01-01")
+    except ValueError:
+        raise DataError(
+            f"there is no day {day}", where=f"{where}, historical_date", hint="such as 2024-03-05"
+        ) from None
+
+
 def _lines(path: str | os.PathLike[str]) -> Iterator[tuple[str, Any]]:
+    where = os.fspath(path)
     for line in read_jsonl(path):
         where = f"{os.fspath(path)}:{line.number}"
         if line.error is not None:
-            raise DataError(line.error, where=where)
+            raise DataError(line.error, where=where, hint=_ONE)
+        if isinstance(line.value, list):
+            raise DataError("a whole list", where=where, hint=_ONE)
         yield where, line.value
+    if where == os.fspath(path):
+        raise DataError("the file holds no rows", where=where, hint=_ONE)
 
 
 def _distinct(found: list[tuple[str, T]]) -> list[T]:
