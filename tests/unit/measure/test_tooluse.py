@@ -107,7 +107,11 @@ def test_files_are_read_by_line(tmp_path):
         with pytest.raises(DataError) as caught:
             read_trajectories(path)
         assert place in str(caught.value)
-    for text, said in (("", "no rows"), (json.dumps([record()]), "a whole list"), (json.dumps(record(), indent=1), "not JSON")):
+    for text, said in (
+        ("", "no rows"),
+        (json.dumps([record()]), "a whole list"),
+        (json.dumps(record(), indent=1), "not JSON"),
+    ):
         path.write_text(text)
         with pytest.raises(DataError, match=said) as caught:
             read_trajectories(path)
