@@ -1,7 +1,9 @@
+import random
+
 import pytest
 import torch
 
-from tutelage.papers.lab.chain_models import form_model, read, reply, reward_head, sampled, supervised_texts
+from tutelage.papers.lab.chain_models import careless, form_model, read, reply, reward_head, sampled, supervised_texts
 from tutelage.papers.lab.chains import chains, spoil, worked
 from tutelage.papers.lab.pretraining import BaseSettings
 
@@ -66,3 +68,13 @@ def test_a_head_reads_what_models_are_tuned_on(base):
     with torch.no_grad():
         trained.zero_()
     assert next(base.model.parameters()).abs().sum() > 0  # the head's model is a copy
+
+
+def test_careful_authors_are_as_often_right_as_said():
+    given = chains(400, [5], seed=1000, label="authors")
+    draw = random.Random(0)
+    for careful, expected in ((0.0, 0.1), (0.8, 0.82), (1.0, 1.0)):  # any number is right in a tenth of the cases
+        written = [careless(one, careful, draw) for one in given]
+        steps = [label for one in written for label in one.labels]
+        assert abs(sum(steps) / len(steps) - expected) < 0.03
+        assert all(read(one.chain, reply(one)).labels == one.labels for one in written[:20])

@@ -22,14 +22,24 @@ from tutelage.data.steps import StepRow
 from tutelage.models import LoadedModel
 from tutelage.models.reward import RewardKind
 from tutelage.papers.lab.arm import answers
-from tutelage.papers.lab.chains import STEP, Chain, Worked, answer_of, chains, step_is_wrong, worked
+from tutelage.papers.lab.chains import STEP, Chain, Worked, answer_of, chains, moved, step_is_wrong, worked
 from tutelage.papers.lab.instructions import Exercise
 from tutelage.papers.lab.pretraining import BaseSettings, pretrained
 from tutelage.papers.lab.world import WORLD_SEED
 from tutelage.seeds import derive
 from tutelage.training.reward_heads import HeadRewardModel, ScalarHead
 
-__all__ = ["SEPARATOR", "Written", "form_model", "read", "reply", "reward_head", "sampled", "supervised_texts"]
+__all__ = [
+    "SEPARATOR",
+    "Written",
+    "careless",
+    "form_model",
+    "read",
+    "reply",
+    "reward_head",
+    "sampled",
+    "supervised_texts",
+]
 
 SEPARATOR = " ;"
 TOKENS_A_STEP = 6
@@ -76,16 +86,45 @@ def supervised_texts(given: Sequence[Chain]) -> list[tuple[str, str, str]]:
 
 
 def form_model(
-    settings: BaseSettings, lengths: Sequence[int], *, rows: int = 20_000, console: Any = None
+    settings: BaseSettings,
+    lengths: Sequence[int],
+    *,
+    careful: Sequence[float] = (0.0,),
+    rows: int = 20_000,
+    console: Any = None,
 ) -> LoadedModel:
-    """The base: it has seen solutions of these lengths with results drawn at random. Trained once, then kept."""
+    """The base: it has seen solutions of these lengths, of mixed quality and without labels. Trained once, then kept.
+
+    Every text has an author, who makes each step rightly with a chance of ``careful`` and else writes any number. With
+    authors of several kinds, how the next step will end depends on how careful the text was so far; so the base has a
+    reason to notice mistakes. With (0,) it sees the form alone.
+
+    Args:
+        settings: size and budget.
+        lengths: of the chains, in moves.
+        careful: the authors, who write alike many texts.
+        rows: texts at most.
+        console: for the progress of training.
+    """
     draw = random.Random(derive(WORLD_SEED, "chains", "form"))
     count = min(settings.steps * settings.batch_size, rows)
     found = []
     for one in chains(count, lengths, seed=0, label="form", repeats=True):
-        written = Worked(one, tuple(draw.randrange(one.modulus) for _ in one.moves))
-        found.append(Exercise(one.id, "form", one.question, reply(written)))
+        author = draw.choice(careful)
+        found.append(Exercise(one.id, "form", one.question, reply(careless(one, author, draw))))
     return pretrained("form", found, settings, spread=1 / math.sqrt(settings.width), console=console)
+
+
+def careless(chain: Chain, careful: float, draw: random.Random) -> Worked:
+    """What an author writes who makes a step rightly with this chance and else writes any number, the right one too."""
+    value, results, wrong = chain.start, [], []
+    for place, move in enumerate(chain.moves):
+        right = moved(value, *move, chain.modulus)
+        value = right if draw.random() < careful else draw.randrange(chain.modulus)
+        results.append(value)
+        if value != right:
+            wrong.append(place)
+    return Worked(chain, tuple(results), tuple(wrong))
 
 
 def read(chain: Chain, text: str) -> Written:
