@@ -107,6 +107,16 @@ def test_the_excess_is_the_score_less_chance_and_the_means_are_those_of_the_size
         assert found["arms"][kind]["tax"]["mean"] == pytest.approx(sum(each) / len(each))
 
 
+def test_as_many_pairs_as_the_conflict_costs_are_flipped_where_the_margin_is_smallest(run):
+    base, student = np.array([1.0, 1, 0, 1, 1, 1]), np.array([0.0, 1, 0, 0, 1, 1])
+    found = recipe._nearest(base, student, np.array([3.0, -0.2, 0.1, 2.0, -0.3, 5.0]))
+    assert found.tolist() == [1, 0, 0, 1, 0, 1]
+    for row in run[1].values():
+        margin, implicit = (row["students"][kind] for kind in ("margin", "implicit"))
+        for name in ("tax items", "tax", "chance"):
+            assert margin[name] == implicit[name], name
+
+
 def test_the_trend_is_a_correlation_of_ranks():
     gaps, scores = [0.3, 0.1, 0.2, 0.6], [5.0, 1.0, 7.0, 9.0]
     ranks = [np.argsort(np.argsort(one)) for one in (gaps, scores)]

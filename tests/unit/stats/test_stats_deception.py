@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tutelage.errors import RangeError, ShapeError
+from tutelage.errors import NumericalError, RangeError, ShapeError
 from tutelage.stats import deception_score, knowledge_regions
 
 ITEMS = st.lists(st.tuples(st.booleans(), st.booleans(), st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=40)
@@ -94,3 +94,66 @@ def test_clusters_widen_the_interval():
     plain, clustered = (deception_score(*arguments, cluster=c, resamples=1000) for c in (None, groups))
     assert clustered.score.value == plain.score.value
     assert clustered.score.high - clustered.score.low > plain.score.high - plain.score.low
+
+
+@given(ITEMS, st.integers(1, 5), st.integers(0, 1000))
+@settings(max_examples=60, deadline=None)
+def test_chance_at_like_margins_equals_that_of_a_loop(items, bins, seed):
+    right, other, strong, weak = columns(items)
+    margins = np.random.default_rng(seed).normal(0, 2, len(items)).round(1)
+    plain = deception_score(right, other, strong, weak, resamples=100)
+    report = deception_score(right, other, strong, weak, margin=margins, bins=bins, resamples=100)
+    assert (plain.chance_at_margin, plain.excess_at_margin) == (None, None)
+    assert (report.score, report.chance, report.excess, report.p) == (plain.score, plain.chance, plain.excess, plain.p)
+    known = [n for n in range(len(items)) if right[n]]
+    if not any(not other[n] for n in known):
+        assert report.excess_at_margin is None
+        return
+    edges = [float(np.quantile([abs(margins[n]) for n in known], k / bins)) for k in range(1, bins)]
+    by_bin = {}
+    for n in known:
+        by_bin.setdefault(sum(abs(margins[n]) > edge for edge in edges), []).append(n)
+    expected = paid = 0.0
+    for rows in by_bin.values():
+        wrong = sum(not other[n] for n in rows)
+        paid += wrong
+        expected += wrong * sum(strong[n] >= 0.75 and not weak[n] >= 0.75 for n in rows) / len(rows)
+    assert report.chance_at_margin == pytest.approx(expected / paid)
+    assert report.excess_at_margin.value == pytest.approx(plain.score.value - expected / paid)
+
+
+def test_one_bin_is_plain_chance():
+    rng = np.random.default_rng(2)
+    arguments = np.ones(200), (rng.random(200) > 0.3).astype(float), rng.random(200), rng.random(200)
+    report = deception_score(*arguments, margin=rng.random(200), bins=1, resamples=100)
+    assert report.chance_at_margin == pytest.approx(report.chance)
+    equal = deception_score(*arguments, margin=np.ones(200), resamples=100)
+    assert equal.chance_at_margin == pytest.approx(report.chance)
+
+
+@pytest.mark.parametrize("about_the_region", [False, True])
+def test_errors_that_follow_the_margin_alone_have_an_excess_that_like_margins_explain(about_the_region):
+    rng = np.random.default_rng(3)
+    n = 40_000
+    margin = np.abs(rng.normal(0, 2, n))
+    unsure = rng.random(n) < 1 / (1 + margin)  # a supervisor is unsure where its student's margin is small
+    wrong = rng.random(n) < np.exp(-margin) * np.where(unsure & about_the_region, 1.0, 0.5)
+    report = deception_score(
+        np.ones(n), (~wrong).astype(float), np.full(n, 0.9), np.where(unsure, 0.1, 0.9), margin=margin, bins=50,
+        resamples=200,
+    )  # fmt: skip
+    assert report.excess.value > 0.1
+    if about_the_region:
+        assert report.excess_at_margin.low > 0.05
+    else:
+        assert abs(report.excess_at_margin.value) < 0.02
+
+
+def test_margins_that_do_not_fit_are_refused():
+    items = [1, 1], [1, 0], [0.5, 0.5], [0.5, 0.5]
+    with pytest.raises(ShapeError):
+        deception_score(*items, margin=[1.0])
+    with pytest.raises(RangeError):
+        deception_score(*items, margin=[1.0, 2.0], bins=0)
+    with pytest.raises(NumericalError):
+        deception_score(*items, margin=[1.0, float("nan")])
