@@ -13,7 +13,9 @@ from typing import Any
 from tutelage.data.record import Record
 from tutelage.errors import DataError
 
-__all__ = ["delimited_records"]
+__all__ = ["delimited_records", "undecodable"]
+
+_HALVES = range(0xD800, 0xE000)  # what stands for a byte that is not UTF-8
 
 
 def delimited_records(path: Path, separator: str | None, *, json_cells: bool = True) -> Iterator[Record]:
@@ -25,9 +27,13 @@ def delimited_records(path: Path, separator: str | None, *, json_cells: bool = T
         json_cells: whether cells that are JSON lists of objects or texts are read as such.
 
     Raises:
-        DataError: the header is not valid, or names a column twice.
+        DataError: the header is not valid, or names a column twice, or the file is UTF-16.
     """
     with path.open("rb") as binary:
+        if binary.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            raise DataError(
+                "UTF-16 text", where=str(path), hint="save it as UTF-8: iconv -f UTF-16 -t UTF-8 FILE > NEW"
+            )
         stream = io.TextIOWrapper(binary, "utf-8-sig", errors="surrogateescape", newline="")
         header = stream.readline()
         separator = separator or max(",;\t|", key=header.count)
@@ -37,6 +43,13 @@ def delimited_records(path: Path, separator: str | None, *, json_cells: bool = T
             yield from _table(csv.reader(stream, delimiter=separator, strict=True), path, _cell if json_cells else str)
         finally:
             csv.field_size_limit(limit)
+
+
+def undecodable(row: object) -> bool:
+    """Whether a row, column names included, holds bytes that are not UTF-8."""
+    if isinstance(row, dict):
+        return any(undecodable(one) for pair in row.items() for one in pair)
+    return isinstance(row, str) and any(ord(mark) in _HALVES for mark in row)
 
 
 def _table(reader: Any, path: Path, read_cell: Callable[[str], Any]) -> Iterator[Record]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
-from tutelage.measure.results.table import TaskResults
+from tutelage.measure.results.table import MetricFacts, TaskResults
 from tutelage.stats import estimate
 from tutelage.stats.quantiles import quantile_interval
-from tutelage.types import Scores
+from tutelage.types import Estimate, Scores
 
 __all__ = ["summarise"]
 
@@ -39,12 +39,12 @@ def summarise(results: TaskResults) -> dict[str, Any]:
     for name, facts in results.metrics.items():
         scores = results.scores(name)
         groups = {
-            group: {label: _estimated(scores, np.array(labels) == label) for label in sorted(set(labels))}
+            group: {label: _estimated(scores, np.array(labels) == label, facts) for label in sorted(set(labels))}
             for group, labels in results.groups.items()
             if 1 < len(set(labels)) <= MOST_LABELS
         }
         told[name] = {
-            "estimate": _estimated(scores, np.ones(len(scores.ids), dtype=bool)),
+            "estimate": _estimated(scores, np.ones(len(scores.ids), dtype=bool), facts),
             "baseline": facts.baseline,
             "unit": facts.unit,
             "higher_is_better": facts.higher_is_better,
@@ -68,7 +68,9 @@ def _finite(told: dict[str, Any]) -> dict[str, Any]:
     return {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in told.items()}
 
 
-def _estimated(scores: Scores, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> dict[str, Any] | None:
+def _estimated(
+    scores: Scores, chosen: np.ndarray[Any, np.dtype[np.bool_]], facts: MetricFacts
+) -> dict[str, Any] | None:
     places = np.flatnonzero(chosen & ~np.isnan(scores.values))
     if not places.size:
         return None
@@ -79,4 +81,12 @@ def _estimated(scores: Scores, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> d
         None if scores.clusters is None else tuple(scores.clusters[i] for i in places),
         higher_is_better=scores.higher_is_better,
     )
-    return _finite(asdict(estimate(some)))
+    return _finite(asdict(_within(estimate(some), some, facts)))
+
+
+def _within(found: Estimate, scores: Scores, facts: MetricFacts) -> Estimate:
+    """Shares lie in [0, 1], and their differences in [-1, 1]: an interval by Student's t need not."""
+    if not facts.unit.startswith("share") or not (np.abs(scores.values) <= 1).all():
+        return found
+    least = -1.0 if (scores.values < 0).any() else 0.0
+    return replace(found, low=max(found.low, least), high=min(found.high, 1.0))

@@ -226,3 +226,37 @@ def test_the_command_from_a_file_to_a_comparison(tiny_model_dir, base, tmp_path)
     compared = run("compare", tmp_path / "before", tmp_path / "tuned", "--json")
     assert "ranked" in compared.stdout
     assert compared.exit_code == 0, compared.output
+
+
+def test_a_csv_file_holds_pairs_as_json_lines_do(tmp_path):
+    rows = [row for row in ROWS if row["id"] in "abe"]
+    lines = ["id,prompt,chosen,rejected,votes"]
+    lines += [",".join(f'"{row[k]}"' for k in ("id", "prompt", "chosen", "rejected")) for row in rows]
+    lines[1:] = [f"{line},{row.get('votes', '')}" for line, row in zip(lines[1:], rows, strict=True)]
+    file = tmp_path / "pairs.csv"
+    file.write_text("\n".join([*lines, '"f","b"," c"," d","[4, 1]"']), encoding="utf-8")
+    expected = [*rows, {"id": "f", "prompt": "b", "chosen": " c", "rejected": " d", "votes": [4, 1]}]
+    task, same = open_suite(str(file)).tasks[0], open_suite(str(pairs(tmp_path, expected))).tasks[0]
+    assert task.items == same.items
+    assert task.method.votes == same.method.votes == {"e": 0.75, "f": 0.8}
+    assert task.method.places["f"].endswith("pairs.csv:5")
+    assert open_suite(str(file)).fingerprint() == open_suite(str(tmp_path / "pairs.jsonl")).fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "place"),
+    [
+        (b"prompt,chosen,rejected\na,b\n", "2 fields where the header has 3", "p.csv:2"),
+        (b"prompt,chosen,rejected\na, caf\xe9, c\n", "not UTF-8", "p.csv:2"),
+        (b"prompt,chosen,rejected,votes\na, b, c,many\n", "votes must be the share", "p.csv:2"),
+        (b"prompt,chosen,rejected\na,, c\n", "chosen must be text, and not empty", "p.csv:2"),
+        (b"question,answer\na,b\n", "has the columns prompt, chosen and rejected", "p.csv:2"),
+        ("prompt,chosen,rejected\na, b, c\n".encode("utf-16"), "UTF-16", "p.csv"),
+        (b"prompt,chosen,rejected\n", "no items", "p.csv"),
+    ],
+)
+def test_a_csv_file_that_is_no_set_of_pairs_is_refused_with_its_line(tmp_path, text, said, place):
+    (tmp_path / "p.csv").write_bytes(text)
+    with pytest.raises(TutelageError, match=said) as caught:
+        open_suite(str(tmp_path / "p.csv"))
+    assert place in str(caught.value)

@@ -211,6 +211,6 @@ def test_items_of_a_table_are_named_with_their_lines(tmp_path):
 
 def test_a_file_of_another_kind(tmp_path):
     with pytest.raises(ConfigError, match=r"\.toml or a \.jsonl"):
-        read_suite(tmp_path / "suite.csv")
+        read_suite(tmp_path / "suite.yaml")
     with pytest.raises(ConfigError, match="no such file"):
         open_suite(str(tmp_path / "missing.toml"))

@@ -24,6 +24,15 @@ def test_the_mean_and_its_interval():
     assert (told["baseline"], told["missing"], told["unit"]) == (0.25, 0, "share")
 
 
+def test_the_interval_of_a_share_stays_between_none_and_all():
+    half = summarise(table([0.5, 1, 1, 0, 1]))["m"]["estimate"]
+    assert (half["value"], half["high"]) == (0.7, 1.0)
+    assert 0 < half["low"] < 0.7
+    gap = summarise(table([-1, 1, 1, 0, 1, 1, 1]))["m"]["estimate"]
+    assert (gap["low"] < 0, gap["high"]) == (True, 1.0)
+    assert summarise(table([0.5]))["m"]["estimate"]["high"] == 1.0
+
+
 def test_groups_and_clusters():
     labels = {"topic": tuple("aabb"), "same": tuple("xxxx")}
     told = summarise(table([1, 1, 0, 1], groups=labels, clusters=tuple("ppqr")))["m"]

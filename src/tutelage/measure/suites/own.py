@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tutelage import config as configuration
+from tutelage.data.delimited import delimited_records, undecodable
 from tutelage.errors import ConfigError, DataError
 from tutelage.io import contained, content_hash, read_jsonl
 from tutelage.measure.suite import Suite, Task
@@ -16,8 +18,9 @@ from tutelage.measure.suites.own_items import OwnItem, own_item
 from tutelage.measure.suites.own_methods import AskingConfig, own_method
 from tutelage.measure.suites.own_preferences import is_preference, preference_task
 
-__all__ = ["SuiteFile", "SuiteSection", "TaskSection", "read_suite"]
+__all__ = ["SUFFIXES", "SuiteFile", "SuiteSection", "TaskSection", "read_suite"]
 
+SUFFIXES = (".toml", ".jsonl", ".csv", ".tsv")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _TASKS = re.compile(r"\s*\[\[\s*tasks\s*\]\]")
 _ITEMS = re.compile(r"\s*\[\[\s*tasks\s*\.\s*items\s*\]\]")
@@ -60,18 +63,19 @@ def read_suite(path: Path) -> Suite:
     An item has a ``prompt`` (text or a list of messages) and, as its scorer needs, a ``target`` and ``choices``;
     perhaps ``scorer`` and ``parameters`` of its own, ``groups`` (labels by name), ``cluster``, ``id`` (default: a hash
     of what it asks). JSON lines of ``prompt``, ``chosen`` and ``rejected`` are a set of preference pairs: see
-    :func:`tutelage.measure.suites.own_preferences.preference_task`.
+    :func:`tutelage.measure.suites.own_preferences.preference_task`. Such pairs may also be a CSV or TSV file.
 
     Args:
-        path: a ``.toml`` or ``.jsonl`` file in UTF-8.
+        path: a ``.toml``, ``.jsonl``, ``.csv`` or ``.tsv`` file in UTF-8.
 
     Raises:
         ConfigError: the file is missing or of another kind, or a key is unknown or of the wrong type.
         DataError: an item cannot be used; file and line are named.
         UnsafePathError: a file of items that would lie outside the suite's folder.
     """
-    if path.suffix.lower() not in (".toml", ".jsonl"):
-        raise ConfigError("a suite is a .toml or a .jsonl file", where=str(path), hint="see examples/suite.toml")
+    if path.suffix.lower() not in SUFFIXES:
+        hint = "see examples/suite.toml, or examples/preferences.jsonl for pairs, which may also be .csv or .tsv"
+        raise ConfigError("a suite is a .toml or a .jsonl file", where=str(path), hint=hint)
     if not path.is_file():
         hint = "`tutelage measure --list` shows the built-in suites"
         raise ConfigError("there is no such file", where=str(path), hint=hint)
@@ -95,7 +99,10 @@ def _from_toml(path: Path) -> Suite:
 def _from_lines(path: Path) -> Suite:
     name = path.stem
     _check_name(name, "the file's name", path)
-    places = _lines(path)
+    places = _lines(path) if path.suffix.lower() == ".jsonl" else _pairs(path)
+    if not places:
+        hint = "one item a line with prompt and target, or preference pairs with prompt, chosen and rejected"
+        raise DataError("the file has no items", where=str(path), hint=hint)
     versions = {str(value["version"]) for _, value in places if isinstance(value, Mapping) and "version" in value}
     if len(versions) > 1:
         raise DataError(f"the items are of several versions: {', '.join(sorted(versions))}", where=str(path))
@@ -155,6 +162,33 @@ def _lines(path: Path) -> list[tuple[str, Any]]:
             raise DataError(line.error, where=where, hint="one JSON object a line")
         places.append((where, line.value))
     return places
+
+
+def _pairs(path: Path) -> list[tuple[str, Any]]:
+    """Rows of a delimited file of preference pairs; empty cells are left out, and votes are numbers."""
+    places = []
+    for record in delimited_records(path, "\t" if path.suffix.lower() == ".tsv" else None):
+        where = f"{path}:{record.line}"
+        if record.problem is not None:
+            raise DataError(record.problem[1], where=where, hint="check the quotes")
+        if undecodable(record.value):
+            raise DataError("not UTF-8", where=where, hint="save the file as UTF-8")
+        if not is_preference(record.value):
+            raise ConfigError(
+                "a suite in CSV has the columns prompt, chosen and rejected", where=where, hint="other items: .jsonl"
+            )
+        row = {key: cell for key, cell in record.value.items() if cell != "" or key in ("prompt", "chosen", "rejected")}
+        if "votes" in row:
+            row["votes"] = _number(row["votes"])
+        places.append((where, row))
+    return places
+
+
+def _number(cell: str) -> Any:
+    try:
+        return json.loads(cell)
+    except ValueError:
+        return cell
 
 
 def _task(section: TaskSection, places: list[tuple[str, Any]], path: Path) -> Task:
