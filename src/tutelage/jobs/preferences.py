@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from tutelage.refine import (
     engine_sampler,
     write_preferences,
 )
+from tutelage.refine.kept_answers import resumable
 from tutelage.types import Engine, Sampling
 from tutelage.verify import Constraint
 
@@ -55,7 +56,8 @@ def preference_data(
     A line holds ``prompt`` (text or messages that end with the user's) and may hold ``id``, ``reference``, which checks
     may look at, and ``constraints``, its own beside those of ``config``. A line that cannot be used goes to
     ``rejected.jsonl`` with its number and reason; the other files are those of
-    :func:`tutelage.refine.write_preferences`, of which ``pairs.jsonl`` is for TRL.
+    :func:`tutelage.refine.write_preferences`, of which ``pairs.jsonl`` is for TRL. Answers are kept in ``work/`` as
+    they come: the same call after a kill goes on with the rest.
 
     Raises:
         DataError: no line can be used.
@@ -82,9 +84,12 @@ def preference_data(
         first = f"the first: line {rejected[0].line}, {rejected[0].detail}" if rejected else "it is empty"
         raise DataError(f"no prompt can be used; {first}", where=source, hint='rows like {"prompt": ..., "id": ...}')
     sampling = Sampling(config.max_new_tokens, config.temperature)
-    sampler = engine_sampler(engine, sampling)
+    who = engine_identity(engine)
+    sampler = resumable(
+        engine_sampler(engine, sampling), Path(out) / "work" / "answers.jsonl", identity=[who, asdict(sampling)]
+    )
     found = build_preferences(asked, sampler, checks, config.answers, config.min_gap, seed=seed)
-    told = {"engine": engine_identity(engine), "source_sha256": file_sha256(source), "set_aside": len(rejected)}
+    told = {"engine": who, "source_sha256": file_sha256(source), "set_aside": len(rejected)}
     found = replace(found, provenance={**found.provenance, **told})
     write_preferences(found, out)
     return found

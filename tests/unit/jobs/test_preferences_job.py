@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -105,3 +106,54 @@ def test_an_unknown_constraint_of_all_is_refused(tmp_path, monkeypatch):
     )
     assert isinstance(done.exception, TutelageError)
     assert "jsn" in str(done.exception)
+
+
+class Drawn:
+    """Draws answers by the seed and by who stands in the batch; dies in the call with the number ``dies``."""
+
+    name = "drawn"
+
+    def __init__(self, dies=None):
+        self.calls, self.dies = 0, dies
+
+    def generate(self, prompts, *, sampling, n=1, seed=0):
+        self.calls += 1
+        if self.calls == self.dies:
+            raise KeyboardInterrupt
+        draw = np.random.default_rng([seed % 2**32, len(prompts), len(prompts[0][0]["content"])])
+        words = ("short", "a longer answer", '{"a": 1}', "some more words here")
+        return [[Completion(words[draw.integers(4)], (), "stop") for _ in range(n)] for _ in prompts]
+
+
+@pytest.mark.parametrize("dies", [1, 2, 3])
+def test_killed_and_started_again_it_asks_the_rest_and_writes_the_same(tmp_path, dies):
+    source = data(tmp_path, *({"id": f"p{n}", "prompt": "Say " + "a" * n} for n in range(40)))
+    config = PreferenceConfig([{"name": "words", "most": 2}], answers=4)
+    whole = Drawn()
+    preference_data(source, config, whole, tmp_path / "whole")
+    assert whole.calls == 3
+    with pytest.raises(KeyboardInterrupt):
+        preference_data(source, config, Drawn(dies), tmp_path / "broken")
+    log = tmp_path / "broken" / "work" / "answers.jsonl"
+    log.write_bytes(log.read_bytes() + b'{"key": "torn')
+    again = Drawn()
+    preference_data(source, config, again, tmp_path / "broken")
+    assert again.calls == 3 - (dies - 1)
+    files = sorted(path.relative_to(tmp_path / "whole") for path in (tmp_path / "whole").rglob("*") if path.is_file())
+    assert len(files) > 3
+    for name in files:
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "broken" / name).read_bytes(), name
+
+
+def test_other_settings_ask_anew(tmp_path):
+    source = data(tmp_path, {"id": "p", "prompt": "Say a."}, {"id": "q", "prompt": "Say b."})
+    engine = Drawn()
+    for config, seed, calls in (
+        (PreferenceConfig(["json"], answers=3), 0, 1),
+        (PreferenceConfig(["json"], answers=3, min_gap=0.1), 0, 1),  # looks at the same answers
+        (PreferenceConfig(["json"], answers=4), 0, 2),
+        (PreferenceConfig(["json"], answers=4, temperature=0.5), 0, 3),
+        (PreferenceConfig(["json"], answers=4, temperature=0.5), 1, 4),
+    ):
+        preference_data(source, config, engine, tmp_path / "out", seed=seed)
+        assert engine.calls == calls
