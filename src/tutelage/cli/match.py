@@ -21,6 +21,7 @@ __all__ = ["match"]
 
 TEXTS_HELP = "A folder of .txt and .md files, or a JSONL or CSV file with id, text and perhaps skills."
 _SHOWN = 5  # resumes of a job
+_REASONS = 10  # why records cannot be recomputed
 
 
 def match(
@@ -48,6 +49,14 @@ def match(
 
     if (out is None) == (verify is None):
         raise ConfigError("give one of --out and --verify", hint="tutelage match JOBS RESUMES --out FOLDER")
+    flags = {"skills": skills, "encoder": encoder, "score.top": top}
+    if head is not None and verify is None:
+        raise ConfigError("--head is read with --verify only", hint="--verify matches/decisions.jsonl --head HASH")
+    unread = [*(flags.values() if verify is not None else ()), groups, qualified, config, *(set_ or [])]
+    if verify is not None and any(one is not None for one in unread):
+        raise ConfigError(
+            "--verify takes its settings from the log", hint="leave out all options but --head and --json"
+        )
     console = Console(stderr=True, quiet=json)
     if verify is not None:
         found = verify_decisions(verify, jobs, resumes, head=head)
@@ -59,7 +68,6 @@ def match(
             raise typer.Exit(1)
         return
     assert out is not None
-    flags = {"skills": skills, "encoder": encoder, "score.top": top}
     settings = configuration.load(MatchConfig, config, set_ or [], flags).value
     command = shlex.join(["tutelage", *sys.argv[1:]])
     done = run_job(jobs, resumes, out, settings, groups=groups, qualified=qualified, command=command, console=console)
@@ -80,6 +88,8 @@ def _show(console: Console, done: MatchResult) -> None:
             counts = [str(len(one.match.of(state))) for state in ("matched", "partial", "missing")]
             table.add_row(str(one.match.rank), escape(one.match.resume), f"{one.match.score:.3f}", *counts)
         console.print(table)
+        if not ranking.required:
+            console.print("[dim]no skill of the table was found in this ad: scores are of the texts alone[/]")
     checks = report.checks
     tried = f"{checks.deletion_passed} of {checks.deletion_tried}" if checks.deletion_tried else "none to try"
     console.print(
@@ -106,9 +116,13 @@ def _show_verified(console: Console, found: Verified) -> None:
         console.print(f"[red]line {fault.line}[/] {escape(fault.what)}", highlight=False)
     for one in found.differing:
         console.print(f"[red]another score[/] {escape(one)}", highlight=False)
+    for why, count in sorted(found.because.items(), key=lambda one: -one[1])[:_REASONS]:
+        console.print(f"[yellow]not recomputed[/] {count} {'record' if count == 1 else 'records'}: {escape(why)}")
     chain = "whole" if not found.faults else "BROKEN"
     console.print(
         f"{found.records} records, chain {chain}; {found.same} scores recomputed bit for bit, "
-        f"{len(found.differing)} differ, {found.other} are of other texts, tables, settings or code",
+        f"{len(found.differing)} differ, {found.other} cannot be recomputed here",
         highlight=False,
     )
+    if not found.same:
+        console.print("[red]nothing was recomputed[/], so nothing is verified but the chain", highlight=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -121,10 +122,12 @@ def match(
         console: for progress.
 
     Raises:
-        ConfigError: the folder holds something else.
+        ConfigError: the folder holds something else, or ``qualified`` without ``groups``.
         DataError: files that cannot be used.
     """
     config, console = config or MatchConfig(), console or Console(stderr=True, quiet=True)
+    if qualified is not None and groups is None:
+        raise ConfigError("who is qualified is read for groups only", where=str(qualified), hint="give groups too")
     _check_folder(out)
     jobs, resumes = read_documents(jobs_path), read_documents(resumes_path)
     membership = None if groups is None else read_groups(groups, resumes.documents)
@@ -159,7 +162,15 @@ def match(
         fairness=fairness,
         identity={**matcher.identity, "code": code_version(config)},
         head=head,
-        notes=(*notes, *_unread("job ads", jobs), *_unread("resumes", resumes)),
+        notes=(
+            *notes,
+            *_unread("job ads", jobs),
+            *_unread("resumes", resumes),
+            *_unknown(matcher, resumes.documents),
+            *_alike(resumes.documents),
+            *_level(rankings, config.score.top),
+        ),
+        unread=tuple(f"{one.where}: {one.why}" for one in (*jobs.set_aside, *resumes.set_aside)),
     )
     write_json(out / "results.json", page.to_json(report))
     write_text(out / "report.html", page.render(report))
@@ -175,10 +186,41 @@ def _check_folder(out: Path) -> None:
         (out / "results.json").unlink()  # it is written near the end: where it stands, the rest is of the same run
 
 
+_NAMED = 5  # examples in a note
+
+
+def _some(texts: Sequence[str]) -> str:
+    more = len(texts) - _NAMED
+    return "; ".join(texts[:_NAMED]) + (f"; and {more} more" if more > 0 else "")
+
+
 def _unread(what: str, reading: Reading) -> list[str]:
-    listed = [f"{one.where}: {one.why}" for one in reading.set_aside[:5]]
-    more = len(reading.set_aside) - len(listed)
-    return [f"Not read of the {what}: {'; '.join(listed)}{f'; and {more} more' if more > 0 else ''}."] if listed else []
+    listed = [f"{one.where}: {one.why}" for one in reading.set_aside]
+    more = " All are listed at the end of the report." if len(listed) > _NAMED else ""
+    return [f"{len(listed)} {what} were not read and are in no ranking: {_some(listed)}.{more}"] if listed else []
+
+
+def _unknown(matcher: Matcher, resumes: Sequence[Document]) -> list[str]:
+    """Names of skills given beside a resume that the table does not have: they count for nothing."""
+    names = [f"{name!r} ({one.id})" for one in resumes for name in matcher.linked(one).unknown]
+    told = f"Skills given beside resumes that are not in the table, and count for nothing: {_some(names)}."
+    return [told] if names else []
+
+
+def _alike(resumes: Sequence[Document]) -> list[str]:
+    """Resumes of one text: most likely one person twice, who then takes two places."""
+    homes: dict[str, list[str]] = {}
+    for one in resumes:
+        homes.setdefault(content_hash(one.text.split()), []).append(one.id)
+    same = [" and ".join(ids) for ids in homes.values() if len(ids) > 1]
+    return [f"Resumes of one text, each in a place of its own: {_some(same)}."] if same else []
+
+
+def _level(rankings: Mapping[str, Sequence[Match]], top: int) -> list[str]:
+    """Jobs at which equal scores fall on both sides of the line: who is selected there is decided by ids."""
+    cut = [job for job, found in rankings.items() if len(found) > top and found[top - 1].score == found[top].score]
+    told = f"Places {top} and {top + 1} have equal scores, and only ids decide who is among the first {top}: "
+    return [f"{told}{_some(cut)}."] if cut else []
 
 
 def _shown(
@@ -231,12 +273,9 @@ def _fairness(
     rows = [
         (one, membership[one.resume]) for ranking in rankings.values() for one in ranking if one.resume in membership
     ]
-    fit = None
-    if fitting is not None:
-        rows = [row for row in rows if (row[0].job, row[0].resume) in fitting]
-        fit = [fitting[one.job, one.resume] for one, _ in rows]
     if not rows:
-        raise DataError("no pair has both a group and a qualification", hint="are the ids those of jobs and resumes?")
+        raise DataError("no resume has a group", hint="are the ids those of the resumes?")
+    fit = None if fitting is None else [fitting.get((one.job, one.resume), math.nan) for one, _ in rows]
     return fairness_report(
         [group for _, group in rows],
         [float(one.rank <= config.score.top) for one, _ in rows],

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,15 @@ from tutelage.report.codec import encode
 __all__ = ["Verified", "verify_decisions"]
 
 
+_WORDS = {"skills": "table of skills", "space": "set of texts or encoder", "weights": "set of job ads"}
+
+
 @dataclass(frozen=True)
 class Verified:
     """What became of the records of a log: faults of the chain, and how many scores came out the same, bit for bit.
 
-    ``other`` counts records of other texts, another table, encoder or settings, which cannot be recomputed here.
+    ``other`` counts records that cannot be recomputed here, and ``because`` says how many for which reason: other
+    texts, another table, encoder or settings, or other code.
     """
 
     records: int
@@ -32,11 +37,12 @@ class Verified:
     differing: tuple[str, ...]
     other: int
     head: str
+    because: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
-        """Whether the chain is whole and every score that could be recomputed is the same."""
-        return not self.faults and not self.differing
+        """Whether the chain is whole, and at least one score and every one that could be recomputed is the same."""
+        return not self.faults and not self.differing and self.same > 0
 
     def record(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -61,19 +67,20 @@ def verify_decisions(log: Path, jobs_path: Path, resumes_path: Path, *, head: st
     jobs = {one.id: one for one in read_documents(jobs_path).documents}
     resumes = {one.id: one for one in read_documents(resumes_path).documents}
     matchers: dict[str, Matcher] = {}
-    same = other = count = 0
+    same = count = 0
+    because: Counter[str] = Counter()
     differing: list[str] = []
     last = ""
     for count, record in enumerate(read_log(log), start=1):
         last = str(record.get("hash", ""))
         again = _again(record, jobs, resumes, matchers)
-        if again is None:
-            other += 1
+        if isinstance(again, str):
+            because[again] += 1
         elif (again.score, encode(again.reasons)) == (record["score"], record["reasons"]):
             same += 1
         else:
             differing.append(f"record {count}: {record['job']} and {record['resume']}")
-    return Verified(count, tuple(faults), same, tuple(differing), other, last)
+    return Verified(count, tuple(faults), same, tuple(differing), because.total(), last, dict(because))
 
 
 def _again(
@@ -81,19 +88,28 @@ def _again(
     jobs: Mapping[str, Document],
     resumes: Mapping[str, Document],
     matchers: dict[str, Matcher],
-) -> Match | None:
-    """The match of a record computed anew, or None where texts, table, encoder, settings or code are others."""
+) -> Match | str:
+    """The match of a record computed anew, or why it cannot be."""
     try:
         job, resume = jobs.get(record["job"]), resumes.get(record["resume"])
-        inputs = {"job": job.hash if job else None, "resume": resume.hash if resume else None}
-        told = dict(record["config"])
+        told, inputs = dict(record["config"]), record["inputs"]
         config = MatchConfig(**{**told, "score": MatchSettings(**told["score"])})
-        if job is None or resume is None or record["inputs"] != inputs or record["code"] != code_version(config):
-            return None
-        key = content_hash(told)
-        if key not in matchers:
-            matchers[key] = matcher_of(config, list(jobs.values()), list(resumes.values()))[0]
+        for name, document, digest in (("job", job, inputs["job"]), ("resume", resume, inputs["resume"])):
+            if document is None:
+                return f"the {name} {record[name]} is not there"
+            if document.hash != digest:
+                return f"the {name} {record[name]} is another text"
+        if record["code"] != code_version(config):
+            return f"made by {record['code']}"
+        key, identity = content_hash(told), dict(record["identity"])
     except (KeyError, TypeError, AttributeError) as error:
         where = f"record {record.get('number')}"
         raise DataError("a record lacks what is needed to recompute it", where=where) from error
-    return matchers[key].match(job, resume) if matchers[key].identity == record["identity"] else None
+    assert job is not None
+    assert resume is not None
+    if key not in matchers:
+        matchers[key] = matcher_of(config, list(jobs.values()), list(resumes.values()))[0]
+    other = [name for name, value in matchers[key].identity.items() if identity.get(name) != value]
+    if other:
+        return f"another {_WORDS.get(other[0], other[0])}"
+    return matchers[key].match(job, resume)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tutelage.data.delimited import delimited_records
+from tutelage.data.delimited import delimited_records, undecodable
 from tutelage.data.record import Record
 from tutelage.errors import DataError
 from tutelage.io import content_hash, read_jsonl
@@ -20,6 +19,8 @@ LONGEST = 200_000
 """Characters of one text; a resume has a few thousand."""
 SUFFIXES = (".txt", ".md", ".markdown")
 MOST = 20_000
+_TOO_LONG = f"longer than {LONGEST:,} characters: too long for one resume or ad"
+_NOT_UTF8 = "not UTF-8: save it as UTF-8"
 
 
 @dataclass(frozen=True)
@@ -70,43 +71,56 @@ def read_documents(path: str | os.PathLike[str]) -> Reading:
     """
     place = Path(path)
     if place.is_dir():
-        found = list(_folder(place))
+        found, hint = list(_folder(place)), f"texts ending in {', '.join(SUFFIXES)}"
     elif place.is_file():
-        found = list(_file(place))
+        found, hint = list(_file(place)), "rows with id and text, and perhaps skills"
     else:
         raise DataError("there is no such file or folder", where=str(place), hint="a folder of texts, JSONL or CSV")
-    documents = tuple(one for one in found if isinstance(one, Document))
-    set_aside = tuple(one for one in found if isinstance(one, SetAside))
+    set_aside = tuple(one for _, one in found if isinstance(one, SetAside))
+    places: dict[str, str] = {}
+    for where, one in found:
+        if isinstance(one, Document) and one.id in places:
+            hint = f"first: {places[one.id]}; every document needs an id of its own"
+            there = place / where if place.is_dir() else place.with_name(where)
+            raise DataError(f"the id {one.id!r} stands twice", where=str(there), hint=hint)
+        if isinstance(one, Document):
+            places[one.id] = where
+    documents = tuple(one for _, one in found if isinstance(one, Document))
     if not documents:
         why = f"{set_aside[0].where}: {set_aside[0].why}" if set_aside else "no text in it"
-        raise DataError(f"no document can be used ({why})", where=str(place), hint=f"texts ending in {SUFFIXES}")
+        raise DataError(f"no document can be used ({why})", where=str(place), hint=hint)
     if len(documents) > MOST:
         raise DataError(f"{len(documents)} documents are more than {MOST}", where=str(place), hint="split them")
-    counts = Counter(one.id for one in documents)
-    twice = [key for key, count in counts.items() if count > 1]
-    if twice:
-        raise DataError(f"the id {twice[0]!r} stands twice", where=str(place), hint="every document needs its own")
     return Reading(documents, set_aside)
 
 
-def _folder(place: Path) -> Iterator[Document | SetAside]:
+_Found = tuple[str, Document | SetAside]
+"""Where it stands, and what it is."""
+
+
+def _folder(place: Path) -> Iterator[_Found]:
     root = place.resolve()
     for file in sorted(place.iterdir()):
         if file.name.startswith("."):
             continue
-        if file.suffix.lower() not in SUFFIXES:
-            yield SetAside(file.name, f"not a text ({', '.join(SUFFIXES)})")
-        elif not file.resolve().is_relative_to(root):
-            yield SetAside(file.name, "a link that leads out of the folder")
+        why = ""
+        if not file.resolve().is_relative_to(root):
+            why = "a link that leads out of the folder"
+        elif file.is_dir():
+            why = "a folder, and folders in folders are not read"
+        elif file.suffix.lower() not in SUFFIXES:
+            why = f"not a text ({', '.join(SUFFIXES)}): save it as one"
         elif not file.is_file():
-            yield SetAside(file.name, "not a file")
+            why = "not a file"
         elif file.stat().st_size > 4 * LONGEST:
-            yield SetAside(file.name, f"longer than {LONGEST} characters")
+            why = _TOO_LONG
+        if why:
+            yield file.name, SetAside(file.name, why)
         else:
             yield _made(file.name, lambda file=file: _document(file.stem, file.read_bytes().decode("utf-8-sig")))
 
 
-def _file(place: Path) -> Iterator[Document | SetAside]:
+def _file(place: Path) -> Iterator[_Found]:
     kind = place.suffix.lower()
     if kind in (".jsonl", ".ndjson"):
         records: Iterator[Record] = (
@@ -121,32 +135,34 @@ def _file(place: Path) -> Iterator[Document | SetAside]:
     for record in records:
         where = f"{place.name}:{record.line}"
         if record.problem is not None:
-            yield SetAside(where, record.problem[1])
+            yield where, SetAside(where, record.problem[1])
         else:
             yield _made(where, lambda record=record: _row(record.value))
 
 
-def _made(where: str, make: Any) -> Document | SetAside:
+def _made(where: str, make: Any) -> _Found:
     try:
         made: Document = make()
-        return made
+        return where, made
     except UnicodeDecodeError:
-        return SetAside(where, "not UTF-8")
+        return where, SetAside(where, _NOT_UTF8)
     except OSError as error:
-        return SetAside(where, f"cannot be read: {error.strerror}")
+        return where, SetAside(where, f"cannot be read: {error.strerror}")
     except _Unusable as error:
-        return SetAside(where, str(error))
+        return where, SetAside(where, str(error))
 
 
 def _row(row: Any) -> Document:
     if not isinstance(row, dict):
         raise _Unusable("not a row with id and text")
+    if undecodable(row):
+        raise _Unusable(_NOT_UTF8)
     missing = [key for key in ("id", "text") if key not in row]
     if missing:
-        raise _Unusable(f"no {' and no '.join(missing)}")
+        raise _Unusable(f"no column {' and no column '.join(missing)}")
     key, text, skills = row["id"], row["text"], row.get("skills")
     if isinstance(key, bool) or not isinstance(key, str | int):
-        raise _Unusable("the id is no text")
+        raise _Unusable("the id is neither a text nor a whole number")
     if isinstance(skills, str):
         skills = [name.strip() for name in skills.split(";") if name.strip()]
     if skills is not None and not (isinstance(skills, list) and all(isinstance(name, str) for name in skills)):
@@ -155,12 +171,14 @@ def _row(row: Any) -> Document:
 
 
 def _document(key: str, text: Any, skills: tuple[str, ...] = ()) -> Document:
-    if not isinstance(text, str) or not text.strip():
-        raise _Unusable("no text")
+    if not isinstance(text, str):
+        raise _Unusable(f"text is no text but {type(text).__name__}")
+    if not text.strip():
+        raise _Unusable("the text is empty")
     if len(text) > LONGEST:
-        raise _Unusable(f"longer than {LONGEST} characters")
+        raise _Unusable(_TOO_LONG)
     if not key.strip() or len(key) > 200:
         raise _Unusable("the id is empty or longer than 200 characters")
     if any(0xD800 <= ord(mark) < 0xE000 for mark in key + text):
-        raise _Unusable("not UTF-8")
+        raise _Unusable(_NOT_UTF8)
     return Document(key, text, skills)

@@ -28,6 +28,7 @@ MOST = 20
 """Resumes of one job that the page shows; the others are in ``matches.jsonl``."""
 _AROUND = 40  # characters before and after a quotation
 _QUOTED = 3  # quotations of one reason
+_LISTED = 500  # documents that were not read
 
 LIMITS = (
     "A score says how far the words of a resume meet the words of an ad under the rules below. It does not say whether "
@@ -68,7 +69,7 @@ class JobRanking:
 
 @dataclass(frozen=True)
 class MatchReport:
-    """Everything that the page says."""
+    """Everything that the page says; ``unread`` has a line for every document that could not be used."""
 
     command: str
     created: str
@@ -80,6 +81,7 @@ class MatchReport:
     identity: Mapping[str, str]
     head: str
     notes: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
     limits: tuple[str, ...] = LIMITS
     schema: str = SCHEMA
 
@@ -121,16 +123,17 @@ def render(report: MatchReport) -> str:
 @cache
 def _environment() -> jinja2.Environment:
     filters: dict[str, Callable[..., Any]] = {"quotes": _quotes, "share": _share, "ratio": _ratio, "gap": _gap}
-    return environment(filters, {"missing": missing, "most": MOST})
+    return environment(filters, {"missing": missing, "most": MOST, "listed": _LISTED})
 
 
 def _quotes(spans: tuple[Span, ...], text: str) -> Markup:
     """The characters of every span, marked, with some of what stands around them."""
     shown = []
     for span in spans[:_QUOTED]:
-        before = visible(text[max(0, span.start - _AROUND) : span.start]).replace("\n", " ")
-        after = visible(text[span.end : span.end + _AROUND]).replace("\n", " ")
-        quote = Markup('<span class="sub" dir="auto">…{}<mark>{}</mark>{}… <span class="muted">{}–{}</span></span>')
+        start, end = max(0, span.start - _AROUND), span.end + _AROUND
+        before = ("…" if start else "") + visible(text[start : span.start]).replace("\n", " ")
+        after = visible(text[span.end : end]).replace("\n", " ") + ("…" if end < len(text) else "")
+        quote = Markup('<span class="sub" dir="auto">{}<mark>{}</mark>{} <span class="muted at">{}–{}</span></span>')
         shown.append(quote.format(before, one_line(span.of(text), 120), after, span.start, span.end))
     return Markup("").join(shown)
 

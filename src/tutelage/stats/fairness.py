@@ -118,7 +118,8 @@ def fairness_report(
         selected: 1 where the row was selected, else 0 [N].
         exposed: exposure of the row's rank [N], see :func:`exposure`.
         person: whose row it is [N]; None: every row another person.
-        qualified: 1 where the person suits the job, else 0 [N].
+        qualified: 1 where the person suits the job, 0 where not, NaN where nobody judged [N]; such rows count for
+            all but equal opportunity and equalised odds.
         reference: the group that others are compared with; None: the one with the highest selection rate.
         minimum: persons that a group needs.
         level: confidence level.
@@ -143,7 +144,7 @@ def fairness_report(
     if minimum < 2:
         raise RangeError(f"a group of {minimum} persons says nothing", hint="30 is the default")
     chosen, seen = _flags(selected, "selected"), finite_vector(exposed, "exposed")
-    fit = None if qualified is None else _flags(qualified, "qualified")
+    fit = None if qualified is None else _judged(qualified)
     names = [str(one) for one in groups]
     if not chosen.size == len(names) == seen.size or (fit is not None and fit.size != chosen.size):
         raise ShapeError(f"{len(names)} groups, {chosen.size} selections and {seen.size} exposures")
@@ -160,8 +161,7 @@ def fairness_report(
     suited: list[tuple[bool, bool]] = []
     for place, kind in enumerate(kept):
         own = np.array([name == kind for name in names], dtype=np.float64)
-        good = own * (0 if fit is None else fit)
-        bad = own * (0 if fit is None else 1 - fit)
+        good, bad = (own * (0 if fit is None else fit == value) for value in (1, 0))
         columns[:, place] = np.stack([own, own * chosen, own * seen, good, good * chosen, bad, bad * chosen], axis=1)
         suited.append((np.unique(people[good > 0]).size >= minimum, np.unique(people[bad > 0]).size >= minimum))
     table = cluster_table(columns.reshape(chosen.size, -1), people)
@@ -280,6 +280,13 @@ def _four_fifths(ratio: Estimate | None) -> Literal["kept", "broken", "not decid
     if ratio is None:
         return "not decided"
     return "kept" if ratio.low >= FOUR_FIFTHS else "broken" if ratio.high < FOUR_FIFTHS else "not decided"
+
+
+def _judged(values: npt.ArrayLike) -> Floats:
+    found = np.asarray(values, dtype=np.float64)
+    if found.ndim != 1 or not np.isin(found[~np.isnan(found)], (0, 1)).all():
+        raise RangeError("qualified must hold 0, 1 and NaN only")
+    return found
 
 
 def _flags(values: npt.ArrayLike, name: str) -> Floats:

@@ -209,8 +209,28 @@ def test_documents_are_read_and_what_cannot_be_is_told(tmp_path):
     assert [(one.id, one.skills) for one in found.documents] == [("1", ("R",))]
     assert [one.where for one in found.set_aside] == ["rows.jsonl:2", "rows.jsonl:3", "rows.jsonl:4"]
     table = tmp_path / "rows.csv"
+    table.write_bytes(b'id,text\nx,caf\xe9\ny,"  "\nz,fine\n')
+    assert [(one.where, one.why[:9]) for one in read_documents(table).set_aside] == [
+        ("rows.csv:2", "not UTF-8"),
+        ("rows.csv:3", "the text "),
+    ]
     table.write_text('id,text,skills\nx,"a\nb","R; Go"\n')
     assert read_documents(table).documents == (Document("x", "a\nb", ("R", "Go")),)
+
+
+def test_an_id_that_stands_twice_is_named_with_both_places(tmp_path):
+    for name in ("ann.txt", "ann.md", "ben.txt"):
+        (tmp_path / name).write_text(name)
+    with pytest.raises(DataError, match="'ann' stands twice") as caught:
+        read_documents(tmp_path)
+    assert caught.value.where == str(tmp_path / "ann.txt")
+    assert "first: ann.md" in caught.value.hint
+    rows = tmp_path / "rows.csv"
+    rows.write_text("id,text\na,one\nb,two\na,three\n")
+    with pytest.raises(DataError, match="'a' stands twice") as caught:
+        read_documents(rows)
+    assert caught.value.where == f"{rows}:4"
+    assert "first: rows.csv:2" in caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,21 @@ def test_four_fifths_is_decided_only_by_the_whole_interval():
     assert {name: one.four_fifths for name, one in verdicts.items()} == {name: name for name in verdicts}
 
 
+def test_rows_that_nobody_judged_count_for_rates_and_not_for_odds():
+    groups, person, selected, fit, seen = people("ab", (0.6, 0.4), 90)
+    known = [one if n % 3 else math.nan for n, one in enumerate(fit)]
+    some = fairness_report(groups, selected, seen, person=person, qualified=known, reference="a", resamples=200)
+    whole = fairness_report(groups, selected, seen, person=person, reference="a", resamples=200)
+    assert [one.selected for one in some.groups] == [one.selected for one in whole.groups]
+    rates = {
+        group: np.mean([s for s, g, k in zip(selected, groups, known, strict=True) if (g, k) == (group, 1.0)])
+        for group in "ab"
+    }
+    assert some.gaps[0].equal_opportunity.value == pytest.approx(rates["b"] - rates["a"])
+    with pytest.raises(RangeError, match="0, 1 and NaN"):
+        fairness_report(groups, selected, seen, qualified=[0.5] * len(groups))
+
+
 def test_nobody_of_thirty_is_no_proof_that_nobody_ever_would_be():
     groups = ["a"] * 30 + ["b"] * 30
     found = fairness_report(groups, [0] * 30 + [1] * 5 + [0] * 25, [1.0] * 60, qualified=[1] * 60, resamples=200)
