@@ -39,8 +39,8 @@ class SkillLinker:
     Names and alternatives are looked up as whole words, longest first; case does not count, a hyphen is white space.
     An ambiguous name (of one or two characters, in :data:`AMBIGUOUS`, or of several skills) counts only as it is
     written in the table and with evidence in the same sentence or list: a cue word, or an unambiguous skill near it in
-    the table. What a negation stands before ("no Java") is not counted. With an encoder, short phrases in which no name
-    was found are linked to the nearest label at a cosine of at least ``theta``.
+    the table. What a negation stands before ("no Java or Go", "haven't used Go") is not counted. With an encoder, short
+    phrases in which no name was found are linked to the nearest label at a cosine of at least ``theta``.
 
     Args:
         base: the table.
@@ -149,9 +149,11 @@ class SkillLinker:
             said.setdefault(block(word.span.start), set()).add(word.form)
         links: list[Link] = []
         ignored: list[Ignored] = []
+        refused = -1  # where the last name ends that a negation stands before
         for span, candidates, place in spotted:
             left, written = candidates, span.of(text)
-            if _negated(found, place):
+            if _negated(found, place) or _goes_on(found, place, refused):
+                refused = span.end
                 ignored.append(Ignored(span, candidates[0][0], "a negation stands before it"))
                 continue
             if len(candidates) > 1 or _is_ambiguous(written):
@@ -214,7 +216,23 @@ def _negated(found: list[Word], place: int) -> bool:
         here = place - back
         if here < 0 or found[here + 1].gap == "\n" or found[here].form in ".;:!?,":
             return False
-        if found[here].form in _NEGATIONS:
+        if found[here].form in _NEGATIONS or _contracted(found, here):
             following = found[here + 1].form
             return following not in ("only", "just", "least")
     return False
+
+
+def _contracted(found: list[Word], here: int) -> bool:
+    """Whether the word is the t of "haven't"."""
+    return (
+        found[here].form == "t"
+        and here > 1
+        and found[here - 1].form in ("'", "’")
+        and found[here - 2].form.endswith("n")
+        and found[here].gap == found[here - 1].gap == ""
+    )
+
+
+def _goes_on(found: list[Word], place: int, refused: int) -> bool:
+    """Whether a name is the second of "no Java or Go", where ``refused`` is the end of the first."""
+    return place > 1 and found[place - 1].form in ("or", "nor") and found[place - 2].span.end == refused

@@ -74,6 +74,24 @@ def test_ambiguous_names_count_where_the_sentence_or_list_says_so(text, skill):
     assert skill in ids(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "counted"),
+    [
+        ("I haven't used Java, but SQL", ["sql"]),
+        ("I haven’t used Java or Perl", []),
+        ("Never worked with Java or Perl. Python or SQL", ["python", "sql"]),
+        ("No Java nor Perl, Python", ["python"]),
+        ("Java or Perl", ["java", "perl"]),
+        ("We don't only write Python", ["python"]),
+        ("Employment: Python", ["python"]),
+        ("I can ' t Java", ["java"]),
+    ],
+)
+def test_contractions_and_what_or_adds_are_taken_back_too(text, counted):
+    found = SkillLinker(SkillBase.load()).link(text)
+    assert sorted(link.skill for link in found.links) == counted
+
+
 def test_what_is_not_counted_is_told_with_its_place():
     text = "No Java. Not only Python but SQL, without any Perl code. Vitamin C."
     found = LINKER.link(text)
