@@ -14,6 +14,7 @@ import numpy as np
 
 from tutelage.data.steps import RIGHT, UNKNOWN, WRONG, StepRow, first_error
 from tutelage.errors import DataError
+from tutelage.io import content_hash
 from tutelage.measure.results.table import MetricFacts, TaskResults
 from tutelage.stats import outcome_error_rate, stepwise_error_rate
 from tutelage.stats.intervals import mean_interval
@@ -116,23 +117,19 @@ def supervision_quality(rows: Sequence[StepRow], *, level: float = 0.95, by_grou
 def solution_errors(rows: Sequence[StepRow], task: str = "supervision") -> TaskResults:
     """One line a solution: the table that ``tutelage compare`` reads, so that two teachers can be compared in pairs.
 
-    ``outcome_wrong`` (1: it ends wrong), ``step_errors`` (share of its known steps that are wrong), ``wrong_steps``,
-    ``propagated`` (right steps after the first wrong one) and ``first_error`` (place from 1); NaN where unknown.
+    ``outcome_wrong`` (1: it ends wrong), ``step_errors`` (share of its known steps that are wrong), ``wrong_steps``;
+    NaN where unknown. Questions carry a fingerprint, so that only files about the same questions are paired.
     """
     stated = any(row.outcome is not None for row in rows)
     columns: dict[str, list[float]] = {name: [] for name in _FACTS}
     for row in rows:
         known = [label for label in row.labels if label != UNKNOWN]
-        place = first_error(row.labels)
         outcome = row.outcome
         if not stated and known and (WRONG in known or len(known) == len(row.labels)):
             outcome = WRONG not in known
         columns["outcome_wrong"].append(np.nan if outcome is None else float(not outcome))
         columns["step_errors"].append(known.count(WRONG) / len(known) if known else np.nan)
         columns["wrong_steps"].append(float(known.count(WRONG)) if known else np.nan)
-        carried = _propagated(row)
-        columns["propagated"].append(np.nan if carried is None else float(carried))
-        columns["first_error"].append(np.nan if place is None else place + 1.0)
     ids = tuple(row.id for row in rows)
     lost = {"outcome_wrong", "step_errors"}
     missing = {i: "not labelled" for k, i in enumerate(ids) if all(np.isnan(columns[name][k]) for name in lost)}
@@ -144,6 +141,7 @@ def solution_errors(rows: Sequence[StepRow], task: str = "supervision") -> TaskR
         prompts=tuple(row.question for row in rows),
         outputs=tuple("\n".join(row.steps) for row in rows),
         groups={"domain": tuple(row.domain for row in rows)} if len({row.domain for row in rows}) > 1 else {},
+        asked=tuple(content_hash(row.question) for row in rows),
         missing=missing,
     )
 
@@ -152,8 +150,6 @@ _FACTS = {
     "outcome_wrong": MetricFacts(higher_is_better=False, unit="share of solutions"),
     "step_errors": MetricFacts(higher_is_better=False, unit="share of steps"),
     "wrong_steps": MetricFacts(higher_is_better=False, unit="steps"),
-    "propagated": MetricFacts(higher_is_better=False, unit="steps"),
-    "first_error": MetricFacts(unit="step"),
 }
 
 

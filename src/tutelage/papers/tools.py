@@ -176,6 +176,17 @@ TOOLS: Mapping[str, tuple[Tool, ...]] = {
         Tool("tutelage.stats:length_diagnostic", "whether a scorer fails on long solutions"),
         Tool("tutelage.stats:label_noise_probe", "how far automatic labels of steps are from reference labels"),
     ),
+    "supervision-quality": (
+        Tool(
+            "tutelage.measure.supervision:supervision_quality",
+            "shares of wrong answers and wrong steps, where mistakes begin, what is carried on",
+            "tutelage measure",
+        ),
+        Tool("tutelage.refine:SubtaskRefiner", "parts of hard tasks, cut or asked for", "tutelage refine", whole=True),
+        Tool("tutelage.data.supervision:inject_errors", "wrong solutions at an exact rate"),
+        Tool("tutelage.data.supervision:mix", "hard tasks and others at equal tokens"),
+        Tool("tutelage.training.quality_study:quality_study", "what each rate of error costs a student"),
+    ),
     "preference-ranking": (
         Tool(
             "tutelage.stats:ranking_accuracy",

@@ -162,6 +162,8 @@ def test_the_table_has_a_line_for_every_solution():
     assert table.values["outcome_wrong"].mean() == 0.9
     steps = np.array([len(one.steps) for one in ROWS])
     assert table.values["wrong_steps"].sum() == round(0.2 * steps.sum())
+    assert set(table.values) == {"outcome_wrong", "step_errors", "wrong_steps"}
+    assert len(set(table.asked)) == len(ROWS)
     assert table.missing == {}
     assert solution_errors([row(labels=(-1, -1))]).missing == {"a": "not labelled"}
 
