@@ -207,7 +207,7 @@ def unstated(one: SubTask) -> list[Fraction]:
             value = next(iter(numbers(match.group())), None)
             if value is None:
                 continue
-            if _RESULT.search(step[: match.start()].rstrip("-− ").rstrip()[-12:]):
+            if _RESULT.search(step[max(0, match.start() - 24) : match.start()].rstrip("-− ")):
                 known.add(value)
             elif value not in known:
                 missing.append(value)

@@ -6,10 +6,12 @@ from fractions import Fraction
 
 import pytest
 
+from linear_time import too_slow
 from scripted_engines import ScriptedEngine
 from tutelage.data.steps import StepRow
 from tutelage.errors import DataError, RangeError
 from tutelage.jobs.refine import Parts, ReadConfig, RefineConfig, refine_dataset
+from tutelage.measure.step_labels import equation_holds
 from tutelage.refine import RefineSettings, SubTask, SubtaskRefiner, contiguous, refiners
 from tutelage.refine.subtasks import continuing, cuts, near, parse_subtasks, problem_with, unstated
 
@@ -125,6 +127,18 @@ def test_numbers_must_be_stated_or_made():
     assert missing("3 bags of 4", "3 times 4 is 12", "so 12 + 12 = $24", "24 stays") == []
     assert missing("A 20 % cut of 50", "50 * 20 / 100 = 10", "50 - 10 = 40") == []
     assert missing("", "7") == [7]
+
+
+@pytest.mark.parametrize(
+    "piece", ["1 ", "1 + 1 = 2, ", "= ", "-", "part ", "this ", "1,", "``", "```json\n", "{", '{"subtasks": [', "\n"]
+)
+def test_long_replies_take_no_long_time(piece):
+    def act(text):
+        parse_subtasks(text, "p")
+        problem_with(SubTask("p/1", text, (text,)), PARENT)
+        equation_holds("", (), text)
+
+    assert not too_slow(act, piece * (50_000 // len(piece)), quick=0.2, never=5.0)
 
 
 def test_near_questions_are_found_by_place():
