@@ -109,7 +109,7 @@ def ticks(low: float, high: float, about: int = 4) -> list[float]:
     """
     if low == high:
         room = abs(low) / 5 or 1.0
-        return [low - room, low, low + room] if math.isfinite(low + room) else [low, low]
+        return [low - room, low, low + room] if math.isfinite(abs(low) + room) else [low, low]
     rough = high / about - low / about
     power = 10.0 ** math.floor(math.log10(rough)) if math.isfinite(rough) and rough > 1e-300 else rough
     step = next((factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough), rough)

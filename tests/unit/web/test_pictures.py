@@ -55,6 +55,7 @@ def test_any_interval_is_drawn_inside_its_box(value, low, high, margin):
 @given(st.lists(st.tuples(st.integers(-(2**62), 2**62), ANY), max_size=30))
 @example([(0, 0.0), (0, -1.5e308)])
 @example([(0, 1.7e308), (1, -1.7e308), (2, math.inf)])
+@example([(0, -1.6e308), (1, -1.6e308)])
 def test_any_curve_is_drawn_inside_its_box(points):
     picture = curve_panel("<b>loss</b>", [series("<i>a</i>", 1, sorted(points, key=lambda p: p[0]))])
     if not any(math.isfinite(value) for _, value in points):
