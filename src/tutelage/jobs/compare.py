@@ -18,6 +18,7 @@ from tutelage.jobs.gate_judge import judge
 from tutelage.measure.results import Alignment, Results, align_results
 from tutelage.measure.results.dotted import label_name
 from tutelage.report.comparison import (
+    SHARES,
     Compared,
     ComparisonDocument,
     PlanFacts,
@@ -26,6 +27,7 @@ from tutelage.report.comparison import (
 )
 from tutelage.report.comparison_words import answer, found
 from tutelage.stats import adjust, self_flips
+from tutelage.stats.intervals import within_shares
 from tutelage.stats.multiplicity import Correction
 from tutelage.stats.plan import ComparisonPlan
 from tutelage.types import Estimate
@@ -160,8 +162,8 @@ def _compared(
         task=material.task,
         metric=material.metric,
         n=pair.n,
-        old=paired.old,
-        new=paired.new,
+        old=within_shares(paired.old, pair.old.values) if material.unit in SHARES else paired.old,
+        new=within_shares(paired.new, pair.new.values) if material.unit in SHARES else paired.new,
         change=paired.change,
         title=material.title,
         breakdown=breakdown,

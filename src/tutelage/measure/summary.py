@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from tutelage.measure.results.table import MetricFacts, TaskResults
 from tutelage.stats import estimate
+from tutelage.stats.intervals import within_shares
 from tutelage.stats.quantiles import quantile_interval
-from tutelage.types import Estimate, Scores
+from tutelage.types import Scores
 
 __all__ = ["summarise"]
 
@@ -81,12 +82,5 @@ def _estimated(
         None if scores.clusters is None else tuple(scores.clusters[i] for i in places),
         higher_is_better=scores.higher_is_better,
     )
-    return _finite(asdict(_within(estimate(some), some, facts)))
-
-
-def _within(found: Estimate, scores: Scores, facts: MetricFacts) -> Estimate:
-    """Shares lie in [0, 1], and their differences in [-1, 1]: an interval by Student's t need not."""
-    if not facts.unit.startswith("share") or not (np.abs(scores.values) <= 1).all():
-        return found
-    least = -1.0 if (scores.values < 0).any() else 0.0
-    return replace(found, low=max(found.low, least), high=min(found.high, 1.0))
+    found = estimate(some)
+    return _finite(asdict(within_shares(found, some.values) if facts.unit.startswith("share") else found))

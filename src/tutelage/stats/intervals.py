@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -25,6 +26,7 @@ __all__ = [
     "t_tail",
     "t_test",
     "wilson_bounds",
+    "within_shares",
 ]
 
 ProportionMethod = Literal["wilson", "clopper-pearson", "jeffreys"]
@@ -229,3 +231,16 @@ def mean_interval(x: npt.ArrayLike, cluster: Labels | None = None, *, level: flo
         return Estimate(mean, -math.inf, math.inf, level, method, values.size, clusters)
     half = t_quantile((1 + level) / 2, clusters - 1) * math.sqrt(clustered_variance(values, codes))
     return Estimate(mean, mean - half, mean + half, level, method, values.size, clusters)
+
+
+def within_shares(found: Estimate, values: npt.ArrayLike) -> Estimate:
+    """The interval of a mean of shares without what no share can be: ends by Student's t may lie beyond.
+
+    Between 0 and 1, or -1 and 1 where some of ``values`` (such as differences of shares) are negative; as it is where
+    one of them is no share at all.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    if not (np.abs(array) <= 1).all():
+        return found
+    least = -1.0 if (array < 0).any() else 0.0
+    return replace(found, low=max(found.low, least), high=min(found.high, 1.0))

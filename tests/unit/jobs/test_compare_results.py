@@ -43,6 +43,13 @@ def test_the_numbers_are_those_of_the_paired_table():
     assert one.flips.kept.value == pytest.approx(209 / 247)
 
 
+def test_levels_of_shares_with_halves_stay_between_none_and_all():
+    halves = np.array([0.5, 1.0, 1.0, 0.0, 1.0])
+    (one,) = compared((halves, halves)).metrics
+    assert one.old.high == one.new.high == 1.0
+    assert 0.0 < one.old.low < one.old.value
+
+
 def test_metrics_are_one_family_and_groups_another():
     document = example(gated=False)
     for family in (document.metrics, document.groups):
