@@ -207,6 +207,8 @@ class _Tuning:
         self.console.print(
             f"  {report['changed']} of {report['rows']} answers rewritten, {report['kept']} kept as they were"
         )
+        if report.get("added"):
+            self.console.print(f"  {report['added']} subtasks added")
         if refined and refined[0].report.gap_line:
             self.console.print(f"  {refined[0].report.gap_line}")
         return refined[0].rows if refined else read_rows(folder / "train.jsonl")

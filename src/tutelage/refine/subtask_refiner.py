@@ -23,6 +23,7 @@ __all__ = ["SubtaskRefiner"]
 
 RULES_VERSION = 1  # of parsing and filters; raise it when they change, so that finished rows are judged anew
 LEAST, MOST = 2, 4
+_ROOM = 256  # tokens, below which a reply of several problems is likely to be cut off
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,13 @@ class SubtaskRefiner(RowRefiner):
         knobs = [s.parts, s.parents, s.retries, s.temperature, s.retry_temperature, s.max_new_tokens, s.instructions]
         who = "" if self.engine is None or s.parts == "steps" else engine_identity(self.engine)
         return content_hash([self.name, RULES_VERSION, who, SUBTASK_PROMPT, list(self.tests), knobs, self.seed])
+
+    def warnings(self) -> list[str]:
+        """Where replies are likely to be cut off."""
+        room = self.settings.max_new_tokens
+        if self.settings.parts == "steps" or room >= _ROOM:
+            return []
+        return [f"several problems with solutions seldom fit into {room} tokens: --set refine.max_new_tokens=512"]
 
     def refine(self, rows: Sequence[Row], calls: CallCache) -> list[Refined]:
         """One result per row, in order."""

@@ -250,3 +250,4 @@ def test_the_job_takes_an_engine_and_a_test_set(tmp_path):
     parts = Parts(ScriptedEngine([said(*GOOD)]), lambda name: None, lambda name: None)
     report = refine_dataset(config, tmp_path / "out", parts=parts).report
     assert (report.added, report.refused) == (1, {"near_test": 1})
+    assert "max_new_tokens" in report.warnings[0]
