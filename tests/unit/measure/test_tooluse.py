@@ -342,9 +342,9 @@ def test_bad_calls_are_refused():
     assert isinstance(pair(), StepPair)
 
 
-def test_the_examples_of_the_docs_page_say_what_they_give():
-    page = (Path(__file__).parents[3] / "docs" / "tool-trajectories.md").read_text("utf-8")
-    parse_trajectory(json.loads(re.search(r"```json\n(.*?)```", page, re.S)[1]))
+def test_the_examples_of_the_docs_page_say_what_they_give(monkeypatch):
+    monkeypatch.chdir(Path(__file__).parents[3])
+    page = Path("docs/tool-trajectories.md").read_text("utf-8")
     names, shown_values = {}, []
     for code in re.findall(r"```python\n(.*?)```", page, re.S):
         for node in ast.parse(code).body:
@@ -353,10 +353,16 @@ def test_the_examples_of_the_docs_page_say_what_they_give():
             else:
                 exec(compile(ast.Module([node], []), "docs", "exec"), names)
     assert [str(one) for one in shown_values[:3]] == ["CORRECT", "BAD FORMATTING", "INCORRECT"]
-    assert shown_values[3] == (0.5, 1.0, 1.0)
-    assert shown_values[4:8] == ["42", "26.09759", "2024-03-01", "24.5"]
-    assert shown_values[8].startswith("error: there is no tool 'search'")
-    assert shown_values[9] == (1.0, 0.5, 1.0)
+    assert [str(one) for one in shown_values[3:5]] == ["CORRECT", "INCORRECT"]
+    assert shown_values[5] == ("[26.1]", (1, 0, 1))
+    assert parse_trajectory(json.loads(re.search(r"```json\n(.*?)```", page, re.S)[1])) == names["right"]
+    assert [one.kind for one in names["pairs"]] == ["step", "plan"]
+    assert shown_values[6] == (0.5, 1.0, 1.0)
+    assert shown_values[7:11] == ["42", "26.09759", "2024-03-01", "24.5"]
+    assert shown_values[11].startswith("error: there is no tool 'search'")
+    assert shown_values[12] == (1.0, 0.5, 1.0)
+    tools = names["tools"]
+    assert [replayed(one, tools) for one in (names["right"], names["wrong"])] == [[], []]
 
 
 @pytest.mark.parametrize(
