@@ -174,6 +174,7 @@ def problem_with(one: SubTask, parent: StepRow, threshold: float = 0.8) -> str |
 
     ``refers_back``: it speaks of the original, of parts or steps. ``step_count``: it has not fewer steps than the
     parent. ``unstated``: its solution works with a number that neither its question states nor an earlier step made.
+    ``foreign``: its question states a number that is neither in the parent's question nor in its solution.
     ``near_parent``: its question is nearly that of the parent, by the Jaccard similarity of character shingles.
 
     Source: arXiv 2410.20533 (filters for well-posedness, step count, near-duplicates); the rules are ours. A number
@@ -191,6 +192,9 @@ def problem_with(one: SubTask, parent: StepRow, threshold: float = 0.8) -> str |
         return "step_count"
     if unstated(one):
         return "unstated"
+    theirs = {abs(number) for text in (parent.question, *parent.steps) for number in numbers(text)} | _FREE
+    if not {abs(number) for number in numbers(one.question)} <= theirs:
+        return "foreign"
     return "near_parent" if near([one.question], [parent.question], threshold) else None
 
 

@@ -110,6 +110,7 @@ def test_replies_are_read_strictly(text, found):
         ("This problem has 3 boxes of 4 pens. How many?", "3 * 4 = 12", "refers_back"),
         ("A park has 3 parts of 4 trees. How many trees?", "3 * 4 = 12", None),
         ("Ann packs boxes of 4 pens. How many pens?", "3 * 4 = 12", "unstated"),
+        ("A train takes 40 minutes and 5 more. How long?", "40 + 5 = 45", "foreign"),
         ("What is 3 * 4 + 5 - 2?", "\n".join(LINES), "step_count"),
         (QUESTION, "3 * 4 = 12", "near_parent"),
         (QUESTION.upper() + " ", "3 * 4 = 12", "near_parent"),
