@@ -23,7 +23,9 @@ _QUANTILES = ("0.05", "0.5", "0.95")  # of graded metrics; results.json has more
 
 def measure(
     model: Annotated[str | None, typer.Argument(help=MODEL_HELP)] = None,
-    suite: Annotated[str | None, typer.Option("--suite", help="A built-in suite, or a .toml or .jsonl file.")] = None,
+    suite: Annotated[
+        str | None, typer.Option("--suite", help="A built-in suite, or a .toml, .jsonl or .csv file.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for the results; an interrupted run is continued.")
     ] = None,
