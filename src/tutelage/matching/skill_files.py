@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tutelage.data.delimited import delimited_records
-from tutelage.errors import DataError
+from tutelage.errors import DataError, nearest
 from tutelage.io import read_jsonl
 from tutelage.matching.skills import Skill, SkillBase
 
@@ -35,19 +35,26 @@ def read_skills(path: Path) -> SkillBase:
     else:
         raise DataError("there is no such file or folder", where=str(path), hint=_HINT)
     table: dict[str, Skill] = {}
+    places: dict[str, str] = {}
     above: list[tuple[str, str]] = []
     for file in files:
-        for one in _rows(file):
+        for where, one in _rows(file):
             if isinstance(one, tuple):
                 above.append(one)
             elif one.id not in table:
-                table[one.id] = one
+                table[one.id], places[one.id] = one, where
             elif file.suffix.lower() == ".jsonl":
-                raise DataError(f"the skill id {one.id!r} stands twice", where=str(file), hint="ids must be unique")
-    if not table:
+                raise DataError(f"the skill id {one.id!r} stands twice", where=where, hint=f"first: {places[one.id]}")
+    if all(one.kind == "group" for one in table.values()):
         raise DataError("no skills found", where=str(path), hint=_HINT)
-    lost = sum(child not in table or parent not in table for child, parent in above)
-    notes = (f"{lost} relations name skills that are not in the files and were left out",) if lost else ()
+    for one in table.values():
+        lost = [name for name in one.broader if name not in table]
+        if lost:
+            close = nearest(lost[0], table)
+            hint = f"did you mean {close!r}?" if close else "broader holds ids of other lines: add it, or leave it out"
+            raise DataError(f"the broader skill {lost[0]!r} is not in the table", where=places[one.id], hint=hint)
+    unknown = sum(child not in table or parent not in table for child, parent in above)
+    notes = (f"{unknown} relations name skills that are not in the files and were left out",) if unknown else ()
     return SkillBase.of(_related(table, above), path.stem, notes)
 
 
@@ -61,13 +68,14 @@ def _related(table: Mapping[str, Skill], above: Iterable[tuple[str, str]]) -> It
         yield Skill(one.id, one.label, one.alternatives, more, one.kind, one.context)
 
 
-def _rows(file: Path) -> Iterator[Skill | tuple[str, str]]:
-    """Skills, or pairs (narrower, broader)."""
+def _rows(file: Path) -> Iterator[tuple[str, Skill | tuple[str, str]]]:
+    """Skills, or pairs (narrower, broader), each with its place."""
     if file.suffix.lower() == ".jsonl":
         for line in read_jsonl(file):
             if line.error is not None:
-                raise DataError(line.error, where=f"{file}:{line.number}")
-            yield _own(line.value, f"{file}:{line.number}")
+                raise DataError(line.error, where=f"{file}:{line.number}", hint=_HINT)
+            where = f"{file}:{line.number}"
+            yield where, _own(line.value, where)
         return
     separator = "\t" if file.suffix.lower() == ".txt" else ","
     seen: set[str] = set()
@@ -77,30 +85,38 @@ def _rows(file: Path) -> Iterator[Skill | tuple[str, str]]:
             raise DataError(record.problem[1], where=where)
         row: Mapping[str, str] = record.value
         if "broaderUri" in row and "conceptUri" in row:
-            yield row["conceptUri"], row["broaderUri"]
+            yield where, (row["conceptUri"], row["broaderUri"])
         elif "preferredLabel" in row and "conceptUri" in row:
             group = row.get("conceptType") == "SkillGroup"
             names = tuple(name.strip() for name in row.get("altLabels", "").split("\n") if name.strip())
-            yield Skill(row["conceptUri"], row["preferredLabel"].strip(), names, (), "group" if group else "skill")
+            yield (
+                where,
+                Skill(row["conceptUri"], row["preferredLabel"].strip(), names, (), "group" if group else "skill"),
+            )
         elif "Commodity Code" in row and "Example" in row:
             code, example = row["Commodity Code"], row["Example"].strip()
             kind = Skill(code, row.get("Commodity Title", code), kind="group")
             for one in (kind, Skill(f"{code} {example}", example, (), (code,))):
                 if one.id not in seen:
                     seen.add(one.id)
-                    yield one
+                    yield where, one
         elif "Element ID" in row and "Element Name" in row:
             if row["Element ID"] not in seen:
                 seen.add(row["Element ID"])
-                yield Skill(row["Element ID"], row["Element Name"].strip())
-                yield row["Element ID"], row["Element ID"].rpartition(".")[0]
+                yield where, Skill(row["Element ID"], row["Element Name"].strip())
+                yield where, (row["Element ID"], row["Element ID"].rpartition(".")[0])
         else:
             raise DataError("the columns are those of no table of skills", where=str(file), hint=_HINT)
 
 
+_LIKE = 'such as {"id": "sql", "label": "SQL"}'
+
+
 def _own(row: Any, where: str) -> Skill:
     if not isinstance(row, dict) or not isinstance(row.get("id"), str) or not isinstance(row.get("label"), str):
-        raise DataError("a skill needs id and label, both texts", where=where)
+        raise DataError("a skill needs id and label, both texts", where=where, hint=_LIKE)
+    if not row["id"].strip() or not any(mark.isalnum() for mark in row["label"]):
+        raise DataError("the id or the label of a skill is empty", where=where, hint=_LIKE)
     unknown = sorted(set(row) - _KEYS)
     if unknown:
         raise DataError(f"unknown key {unknown[0]!r}", where=where, hint=f"one of {', '.join(sorted(_KEYS))}")

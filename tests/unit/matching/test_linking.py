@@ -234,3 +234,22 @@ def test_the_sample_is_whole_and_its_version_is_its_content():
     assert len(labels) == len(set(labels))
     assert base.path("python", "r") == ("python", "script", "r")
     assert base.path("python", "sales") is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "message", "line", "hint"),
+    [
+        ([{"id": "b", "label": "B"}, {"id": "a", "label": "A", "broader": ["bb"]}], "not in the table", 2, "'b'"),
+        ([{"id": "a", "label": "A"}, {"id": "a", "label": "B"}], "stands twice", 2, ":1"),
+        ([{"id": "a", "label": " "}], "is empty", 1, "such as"),
+        ([{"id": "a"}], "needs id and label", 1, "such as"),
+        ([{"id": "a", "label": "A", "type": "group"}], "no skills found", None, "JSON lines"),
+    ],
+)
+def test_a_bad_table_of_skills_is_named_with_its_line_and_the_cure(tmp_path, rows, message, line, hint):
+    path = tmp_path / "own.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    with pytest.raises(DataError, match=message) as caught:
+        read_skills(path)
+    assert caught.value.where == (str(path) if line is None else f"{path}:{line}")
+    assert hint in caught.value.hint
