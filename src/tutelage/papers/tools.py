@@ -143,6 +143,12 @@ TOOLS: Mapping[str, tuple[Tool, ...]] = {
         Tool("tutelage.objectives.weak_to_strong:WeakLoss", "the confidence loss and its relatives, for any classes"),
         Tool("tutelage.stats:performance_gap_recovered", "the share of the gap with its interval"),
     ),
+    "weak-to-strong-beyond-accuracy": (
+        Tool("tutelage.training.supervision:supervised", "weak-to-strong on any task, any labels", whole=True),
+        Tool("tutelage.stats:gap_table", "the gap recovered by every metric, with direction and interval"),
+        Tool("tutelage.stats:toxicity_metrics", "mean, expected maximum and any toxic text, of any scorer"),
+        Tool("tutelage.functional.weak_labels:confident_rows", "the surest labels of every class"),
+    ),
     "weak-to-strong-deception": (
         Tool("tutelage.stats:deception_score", "the score with what chance gives, excess, p and regions", whole=True),
         Tool("tutelage.stats:knowledge_regions", "what each of two models knows"),

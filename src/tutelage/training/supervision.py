@@ -34,7 +34,10 @@ Labels = TypeVar("Labels")
 class SupervisionTask(Protocol[Model, Labels]):
     """A task of weak-to-strong. Test items are read by ``rows`` alone: nothing can be chosen by them."""
 
-    metrics: Mapping[str, SystemMetric]
+    @property
+    def metrics(self) -> Mapping[str, SystemMetric]:
+        """What is computed from the rows, by name."""
+        ...
 
     def weak(self, seed: int) -> Model:
         """The supervisor, trained on the truth of its own items."""
