@@ -15,7 +15,7 @@ __all__ = ["keep_share", "peer_weights", "small_loss_mask"]
 def small_loss_mask(loss: Tensor, keep: float, y: Tensor | None = None) -> Tensor:
     r"""True for the examples of smallest loss [B], of each class the same share.
 
-    Of n examples (of a class) :math:`\lceil keep\cdot n\rceil` are kept; of equal losses the earlier.
+    Of n examples (of a class) :math:`\lceil keep\cdot n\rceil` are kept, so at least one; of equal losses the earlier.
 
     Args:
         loss: of each example [B].
@@ -36,14 +36,13 @@ def small_loss_mask(loss: Tensor, keep: float, y: Tensor | None = None) -> Tenso
         raise RangeError(f"keep must lie in (0, 1], not {keep}", hint="an over-estimated noise rate starves training")
     if loss.ndim != 1 or (y is not None and y.shape != loss.shape):
         raise ShapeError(f"loss is {tuple(loss.shape)}, y {None if y is None else tuple(y.shape)}: need [B] of both")
-    if bool(torch.isnan(loss).any()):
-        raise RangeError("a loss is NaN", where=f"example {int(torch.isnan(loss).nonzero()[0])}")
+    _refuse_nan(loss)
     mask = torch.zeros_like(loss, dtype=torch.bool)
     groups = [torch.arange(len(loss), device=loss.device)]
     if y is not None:
         groups = [(y == one).nonzero()[:, 0] for one in y.unique()]
     for rows in groups:
-        count = math.ceil(keep * len(rows) - 1e-9)
+        count = max(1, math.ceil(keep * len(rows) - 1e-9))
         mask[rows[loss[rows].argsort(stable=True)[:count]]] = True
     return mask
 
@@ -58,7 +57,7 @@ def peer_weights(loss: Tensor, y: Tensor, strength: float = 0.2, negative: int =
         negative: the class whose labels are doubted.
 
     Raises:
-        RangeError: a negative strength.
+        RangeError: a negative strength, a loss that is NaN.
         ShapeError: not one loss and one class for every example.
 
     Source: CoTeachMatch (arXiv 2009.13299). Its released code multiplies the *label* by this weight, which is 0 for
@@ -68,6 +67,7 @@ def peer_weights(loss: Tensor, y: Tensor, strength: float = 0.2, negative: int =
         raise RangeError(f"strength must not be negative, not {strength}")
     if loss.ndim != 1 or y.shape != loss.shape:
         raise ShapeError(f"loss is {tuple(loss.shape)}, y {tuple(y.shape)}: need [B] of both")
+    _refuse_nan(loss)
     return torch.where(y == negative, (1 - strength * loss.detach()).clamp(0, 1), torch.ones_like(loss))
 
 
@@ -75,7 +75,7 @@ def keep_share(epoch: float, noise_rate: float, ramp: float = 10.0) -> float:
     r"""Share to keep at an epoch (from 0), :math:`1-\delta\min(1,t/T_k)`: all at first, when no loss says anything yet.
 
     Raises:
-        RangeError: a noise rate outside [0, 1), a ramp below 1.
+        RangeError: a noise rate outside [0, 1), a ramp below 1, an epoch before 0.
 
     Source: co-teaching (Han et al. 2018).
 
@@ -85,4 +85,11 @@ def keep_share(epoch: float, noise_rate: float, ramp: float = 10.0) -> float:
     """
     if not 0 <= noise_rate < 1 or ramp < 1:
         raise RangeError(f"noise rate {noise_rate} and ramp {ramp}", hint="a rate in [0, 1), a ramp of at least 1")
+    if not epoch >= 0:
+        raise RangeError(f"epoch {epoch}", hint="epochs are counted from 0")
     return 1 - noise_rate * min(1.0, epoch / ramp)
+
+
+def _refuse_nan(loss: Tensor) -> None:
+    if bool(torch.isnan(loss).any()):
+        raise RangeError("a loss is NaN", where=f"example {int(torch.isnan(loss).nonzero()[0])}")

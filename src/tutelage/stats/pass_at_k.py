@@ -37,7 +37,8 @@ def pass_at_k(n: npt.ArrayLike, c: npt.ArrayLike, k: int) -> FloatArray:
         [0.0, 0.5, 1.0]
     """
     drawn, right = np.broadcast_arrays(np.asarray(n, dtype=np.float64), np.asarray(c, dtype=np.float64))
-    if not (np.all(drawn == np.floor(drawn)) and np.all(right == np.floor(right))):
+    whole = np.isfinite(drawn).all() and np.all(drawn == np.floor(drawn)) and np.all(right == np.floor(right))
+    if not whole or k != math.floor(k):
         raise RangeError("samples are counted in whole numbers")
     if k < 1 or np.any(drawn < k):
         raise RangeError(f"pass@{k} needs at least {max(k, 1)} samples of each item", hint="draw more, or lower k")
@@ -47,6 +48,7 @@ def pass_at_k(n: npt.ArrayLike, c: npt.ArrayLike, k: int) -> FloatArray:
         share: FloatArray = right / drawn
         return share
     wrong = drawn - right
+    k = int(k)
     steps = np.arange(k, dtype=np.float64)
     above = wrong[..., None] - steps
     certain = (above <= 0).any(axis=-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -57,6 +58,8 @@ def rank_at_k(
     """
     if len(scores) != len(correct):
         raise ShapeError(f"scores of {len(scores)} questions, grades of {len(correct)}")
+    if k != math.floor(k):
+        raise RangeError(f"places are counted in whole numbers, not {k}")
     hits, rights, counts = [], [], []
     for number, (one, grades) in enumerate(zip(scores, correct, strict=True)):
         values, right = finite_vector(one, f"scores of question {number}"), finite_vector(grades, "correct")
@@ -64,7 +67,7 @@ def rank_at_k(
             raise ShapeError(f"question {number}: {values.size} scores, {right.size} solutions")
         if not np.isin(right, (0, 1)).all():
             raise RangeError("a solution is right (1) or wrong (0)", where=f"question {number}")
-        hits.append(bool(right[np.argsort(-values, kind="stable")[: max(k, 0)]].any()))
+        hits.append(bool(right[np.argsort(-values, kind="stable")[: max(int(k), 0)]].any()))
         rights.append(int(right.sum()))
         counts.append(right.size)
     if not hits:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from tutelage.errors import DataError, RangeError
 from tutelage.seeds import derive
 from tutelage.stats.checks import finite_array
-from tutelage.stats.selection import vote
+from tutelage.stats.selection import check_answers, vote
 
 __all__ = ["CurveMethod", "CurvePoint", "SampledSet", "tts_curve"]
 
@@ -32,7 +32,8 @@ class SampledSet:
     to its [N] scores; ``domain`` the group that averages are taken within.
 
     Raises:
-        DataError: no samples, columns of different length, an answer that is graded both ways, or a right non-answer.
+        DataError: no samples, columns of different length, an answer that is graded both ways, a right non-answer, or
+            an answer that is no text or the like.
         NumericalError: a score that is not finite.
     """
 
@@ -49,6 +50,7 @@ class SampledSet:
         if n == 0 or short:
             what = f"{len(columns[short[0]])} values of {short[0]} for {n} answers" if short else "no samples"
             raise DataError(what, where=where)
+        check_answers(self.answers, where)
         graded: dict[Hashable, bool] = {None: False}
         for answer, right in zip(self.answers, self.correct, strict=True):
             if graded.setdefault(answer, bool(right)) != bool(right):

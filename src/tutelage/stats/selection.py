@@ -13,11 +13,27 @@ import numpy.typing as npt
 from tutelage.errors import DataError, RangeError, ShapeError
 from tutelage.stats.checks import finite_array, finite_vector
 
-__all__ = ["Choice", "Selection", "select", "vote"]
+__all__ = ["Choice", "Selection", "check_answers", "select", "vote"]
 
 Selection = Literal["majority", "best_of_n", "weighted"]
 Floats = npt.NDArray[np.float64]
 _SAME = 1e-12  # relative: the same numbers added in another order are the same vote
+
+
+def check_answers(answers: Sequence[object], where: str | None = None) -> None:
+    """Nothing if the answers can be counted.
+
+    Raises:
+        DataError: one is a list or the like, which equals nothing for sure, or NaN, which tables put where no answer
+            is: it must not win a vote.
+    """
+    for place, answer in enumerate(answers):
+        if not isinstance(answer, Hashable):
+            raise DataError(
+                f"answer {place} is a {type(answer).__name__}", where=where, hint="make it a text or a tuple"
+            )
+        if isinstance(answer, float) and math.isnan(answer):
+            raise DataError(f"answer {place} is NaN", where=where, hint="give None where no answer could be read")
 
 
 @dataclass(frozen=True)
@@ -44,7 +60,7 @@ def select(answers: Sequence[Hashable], scores: npt.ArrayLike | None = None, how
         Answer and index: the first sample with that answer, or (``best_of_n``) the first of the highest score.
 
     Raises:
-        DataError: no samples, scores missing.
+        DataError: no samples, scores missing, or what :func:`check_answers` refuses.
         ShapeError: not one score for every answer.
         NumericalError: NaN or infinity.
         RangeError: a negative score in a weighted vote, an unknown rule.
@@ -61,6 +77,7 @@ def select(answers: Sequence[Hashable], scores: npt.ArrayLike | None = None, how
         raise RangeError(f"no selection is called {how!r}", hint=f"one of {', '.join(get_args(Selection))}")
     if len(answers) == 0:
         raise DataError("there are no answers to choose from")
+    check_answers(answers)
     weights = np.ones(len(answers)) if scores is None else finite_vector(scores, "scores")
     if scores is None and how != "majority":
         raise DataError(f"{how} needs scores", hint="give one score for every answer")

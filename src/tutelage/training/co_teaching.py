@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -54,6 +54,8 @@ class CoTeachingSettings:
 
     def __post_init__(self) -> None:
         keep_share(0, self.noise_rate, self.ramp)
+        if self.policy not in get_args(Policy):
+            raise RangeError(f"no policy is called {self.policy!r}", hint=f"one of {', '.join(get_args(Policy))}")
         if self.epochs < 1 or self.batch_size < 2 or self.learning_rate <= 0 or self.strength < 0:
             raise RangeError("epochs from 1, batch_size from 2, a positive learning_rate, a strength of at least 0")
 
@@ -107,10 +109,15 @@ class CoTeacher:
 
         Raises:
             ShapeError: views, classes or weights of different length.
+            RangeError: classes that are no whole numbers from 0, a negative weight, a loss that is NaN.
         """
         lengths = {len(view_a), len(view_b), len(y), len(y) if sample_weight is None else len(sample_weight)}
         if len(lengths) > 1 or not len(y):
             raise ShapeError(f"views of {len(view_a)} and {len(view_b)} examples, {len(y)} labels", hint="one each")
+        if y.dtype != torch.int64 or bool((y < 0).any()):
+            raise RangeError(f"classes are {y.dtype}", hint="whole numbers from 0, int64: y.long()")
+        if sample_weight is not None and not bool((sample_weight >= 0).all()):
+            raise RangeError("a weight is negative or NaN", where="sample_weight", hint="0 leaves an example out")
         settings, started = self.settings, time.process_time()
         weights = torch.ones(len(y)) if sample_weight is None else sample_weight
         optimizers = [
@@ -169,7 +176,13 @@ class CoTeacher:
 
     @torch.no_grad()
     def predict_proba(self, view_a: Tensor, view_b: Tensor, which: Literal["a", "b", "both"] = "both") -> Tensor:
-        """Class probabilities [N, K] of one model, or the mean of both."""
+        """Class probabilities [N, K] of one model, or the mean of both.
+
+        Raises:
+            RangeError: another name than "a", "b" and "both".
+        """
+        if which not in ("a", "b", "both"):
+            raise RangeError(f"there is no model {which!r}", hint="a, b or both")
         models = {"a": ((self.model_a, view_a),), "b": ((self.model_b, view_b),)}
         chosen = models.get(which, (*models["a"], *models["b"]))
         return torch.stack([model(view).softmax(1) for model, view in chosen]).mean(0)

@@ -59,3 +59,11 @@ def test_bad_input_is_refused():
         peer_weights(torch.ones(3), torch.ones(2))
     with pytest.raises(RangeError):
         keep_share(0, 1.0)
+
+
+def test_at_least_one_example_is_kept_and_none_of_unknown_loss():
+    assert small_loss_mask(torch.tensor([2.0, 1.0]), 1e-12).tolist() == [False, True]
+    with pytest.raises(RangeError, match="NaN"):
+        peer_weights(torch.tensor([1.0, math.nan]), torch.tensor([0, 1]))
+    with pytest.raises(RangeError, match="epoch -1"):
+        keep_share(-1, 0.2)

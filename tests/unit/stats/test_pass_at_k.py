@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tutelage.errors import DataError, NumericalError, RangeError
-from tutelage.stats import jonckheere, pass_at_k
+from tutelage.stats import jonckheere, pass_at_k, rank_at_k
 
 
 @pytest.mark.parametrize("n", [1, 4, 7])
@@ -23,6 +23,15 @@ def test_large_numbers_keep_their_precision(n, data):
     c, k = data.draw(st.integers(0, n)), data.draw(st.integers(1, n))
     exact = (comb(n, k) - comb(n - c, k)) / comb(n, k)  # whole numbers of any size
     assert float(pass_at_k(n, c, k)) == pytest.approx(exact, rel=1e-9, abs=1e-300)
+
+
+@pytest.mark.parametrize(("n", "k"), [(4, 1.5), (np.inf, 1)])
+def test_only_whole_numbers_are_counted(n, k):
+    with pytest.raises(RangeError, match="whole numbers"):
+        pass_at_k(n, 1, k)
+    if k == 1.5:
+        with pytest.raises(RangeError, match="whole numbers"):
+            rank_at_k([[0.1, 0.2]], [[0, 1]], k)
 
 
 def test_k_of_one_is_the_share_and_shapes_are_kept():

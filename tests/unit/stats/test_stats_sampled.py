@@ -97,6 +97,15 @@ def test_ties_go_to_what_was_seen_first_whatever_the_order_of_adding():
     assert select([None, None, "a"]).answer == "a"
 
 
+@pytest.mark.parametrize(("answer", "said"), [(["4"], "answer 1 is a list"), (math.nan, "answer 1 is NaN")])
+def test_what_cannot_be_counted_wins_no_vote(answer, said):
+    with pytest.raises(DataError, match=said):
+        select(["4", answer, answer])
+    with pytest.raises(DataError, match=said) as caught:
+        SampledSet("q1", ("4", answer), (True, False))
+    assert "q1" in caught.value.where
+
+
 def test_choices_that_cannot_be_made_are_refused():
     with pytest.raises(DataError, match="needs scores"):
         select(["a"], how="weighted")

@@ -123,6 +123,16 @@ def test_a_batch_of_one_class_is_said_and_bad_input_refused():
         CoTeacher(*pair(), CoTeachingSettings(epochs=1)).fit(a, b, torch.zeros_like(y))
     with pytest.raises(ShapeError, match="32 and 31"):
         CoTeacher(*pair()).fit(a, b[:31], y)
-    for bad in ({"epochs": 0}, {"noise_rate": 1.0}, {"ramp": 0.5}, {"batch_size": 1}):
+    for bad in ({"epochs": 0}, {"noise_rate": 1.0}, {"ramp": 0.5}, {"batch_size": 1}, {"policy": "filtr"}):
         with pytest.raises(RangeError):
             CoTeachingSettings(**bad)
+    teacher = CoTeacher(*pair(), CoTeachingSettings(epochs=1))
+    for classes, weights, said in (
+        (y.float(), None, "int64"),
+        (y - 1, None, "int64"),
+        (y, -torch.ones(32), "negative"),
+    ):
+        with pytest.raises(RangeError, match=said):
+            teacher.fit(a, b, classes, weights)
+    with pytest.raises(RangeError, match="no model 'c'"):
+        teacher.predict_proba(a, b, "c")
