@@ -40,6 +40,9 @@ def w2s(
         bool | None,
         typer.Option("--generative-finetuning", help="Let a language model as student first learn to write the texts."),
     ] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="That leads: accuracy, balanced_accuracy, macro_f1, weighted_f1 or roc_auc.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the split and of every model.")] = None,
     config: Annotated[Path | None, typer.Option(help="A TOML or YAML file with any of the settings.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="key=value, e.g. a_max=0.75.")] = None,
@@ -58,7 +61,7 @@ def w2s(
         "weak_features": weak_features,
     }
     flags |= {"weak_labels": weak_labels, "weak": weak, "student": student}
-    flags["generative_finetuning"] = generative_finetuning
+    flags |= {"generative_finetuning": generative_finetuning, "metric": metric}
     resolved = configuration.load(W2sConfig, config, set_ or [], {**flags, "seed": seed})
     settings = resolved.value
     if not settings.data or out is None:
@@ -98,6 +101,8 @@ def _show(console: Console, summary: Mapping[str, Any], out: Path) -> None:
     for column in table.columns:
         column.no_wrap = True
     console.print(f"teacher: {escape(summary['teacher'])}; student: {escape(summary['student'])}", highlight=False)
+    if summary["metric"]["name"] != "accuracy":
+        console.print(_leading(summary["metric"]))
     console.print(table)
     for arm, one in arms.items():
         found = one["agreement"]
@@ -117,3 +122,21 @@ def _show(console: Console, summary: Mapping[str, Any], out: Path) -> None:
     for note in summary["notes"]:
         console.print(f"[dim]note[/] {escape(note)}", highlight=False)
     console.print(escape(str(out / "report.html")), highlight=False, soft_wrap=True)
+
+
+def _leading(metric: Mapping[str, Any]) -> Table:
+    """The table of a metric that is not accuracy."""
+    from tutelage.report.weak_to_strong import points, ratio
+
+    gap = next(iter(metric["arms"].values()))["gap"]
+    name = metric["name"].replace("_", " ")
+    share = f"share of the gap of {100 * gap['value']:+.1f}"
+    table = Table("system", f"{name}, %", "better than weak", share, box=None, header_style="bold")
+    table.add_row("weak", f"{100 * metric['weak']:.1f}", "", "")
+    for arm, one in metric["arms"].items():
+        cells = (f"{100 * one['value']:.1f}", points(one["gain"], sign=True), ratio(one["recovered"]))
+        table.add_row(arm, *map(escape, cells))
+    table.add_row("ceiling", f"{100 * metric['ceiling']:.1f}", "", "")
+    for column in table.columns:
+        column.no_wrap = True
+    return table

@@ -21,7 +21,7 @@ from tutelage.jobs.w2s_config import W2sConfig
 from tutelage.jobs.w2s_data import Parts, Table, parted, read_table
 from tutelage.jobs.w2s_files import Arrays, kept, write_results
 from tutelage.jobs.w2s_models import check_student, check_teacher, student_features, teacher
-from tutelage.jobs.w2s_summary import arm_facts, system_facts
+from tutelage.jobs.w2s_summary import arm_facts, leading_metric, metric_facts, system_facts
 from tutelage.objectives.weak_to_strong import WeakLossSettings
 from tutelage.training.labelled_items import Items, one_hot
 from tutelage.training.probes import ProbeSettings, TorchProbe
@@ -241,6 +241,7 @@ def _summary(
         "student": student["name"],
         "generative_finetuning": written,
         "largest_class": float(counts.max() / counts.sum()),
+        "metric": metric_facts(reports, leading_metric(config.metric, counts), config.resamples, config.seed),
         "weak": system_facts(first, "weak"),
         "ceiling": system_facts(first, "ceiling"),
         "arms": {arm: arm_facts(report, config.resamples, config.seed) for arm, report in reports.items()},

@@ -12,6 +12,8 @@ __all__ = ["ARMS", "W2sConfig"]
 ARMS = ("xent", "hard", "conf", "product", "window", "entropy")
 """Ways to learn from the labels: "hard" is cross-entropy on the likeliest class, the others see probabilities."""
 
+MetricName = Literal["auto", "accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "roc_auc"]
+
 _POSITIVE: tuple[str, ...] = ("epochs", "batch_size", "learning_rate", "max_tokens")
 _POSITIVE += ("generative_epochs", "generative_batch_size", "generative_learning_rate")
 
@@ -46,6 +48,10 @@ class W2sConfig:
     learning_rate: float = 0.01
     epochs: int = 20
     batch_size: int = 32
+    metric: MetricName = field(
+        default="auto",
+        metadata={"help": "that leads; auto: balanced_accuracy where a class is twice as frequent as another"},
+    )
     resamples: int = field(default=2_000, metadata={"help": "of the bootstrap"})
     max_tokens: int = field(default=512, metadata={"help": "of a text that a language model reads"})
     seed: int = 0

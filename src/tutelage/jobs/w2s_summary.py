@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from tutelage.stats import paired_bootstrap, share_interval
+from tutelage.stats import CLASSIFIER_METRICS, classifier_rows, gap_table, paired_bootstrap, share_interval
 from tutelage.training.weak_to_strong_report import System, WeakToStrongReport
-from tutelage.types import Estimate, FloatArray
+from tutelage.types import Estimate, FloatArray, IntArray
 
-__all__ = ["arm_facts", "balanced_accuracy", "estimate_facts", "system_facts"]
+__all__ = ["arm_facts", "balanced_accuracy", "estimate_facts", "leading_metric", "metric_facts", "system_facts"]
 
 
 def estimate_facts(estimate: Estimate | None) -> dict[str, Any] | None:
@@ -34,6 +35,44 @@ def balanced_accuracy(rows: FloatArray) -> float:
     """
     truth, answer = rows[:, 0], rows[:, 1]
     return float(np.mean([(answer[truth == one] == one).mean() for one in np.unique(truth)]))
+
+
+def leading_metric(asked: str, counts: IntArray) -> str:
+    """The metric that leads; "auto" is accuracy unless a class of the test is twice as frequent as another.
+
+    Example:
+        >>> leading_metric("auto", np.array([20, 10])), leading_metric("auto", np.array([19, 10]))
+        ('balanced_accuracy', 'accuracy')
+    """
+    there = counts[counts > 0]
+    uneven = bool(there.max() >= 2 * there.min())
+    return asked if asked != "auto" else "balanced_accuracy" if uneven else "accuracy"
+
+
+def metric_facts(reports: Mapping[str, WeakToStrongReport], name: str, resamples: int, seed: int) -> dict[str, Any]:
+    """The leading metric of every system with the gap it recovers, and the values of all metrics.
+
+    Raises:
+        DataError: the metric is not defined on the test items, such as ``roc_auc`` where a class is missing.
+    """
+    first = next(iter(reports.values()))
+    weak, ceiling = (classifier_rows(first.truth, probs) for probs in (first.weak, first.ceiling))
+    students = {arm: classifier_rows(report.truth, report.student) for arm, report in reports.items()}
+    arms = {}
+    for arm, rows in students.items():
+        row = gap_table(
+            weak, rows, ceiling, {name: CLASSIFIER_METRICS[name]}, resamples=min(resamples, 1_000), seed=seed
+        )[name]
+        found = {what: estimate_facts(getattr(row.found, what)) for what in ("gain", "gap", "recovered")}
+        arms[arm] = {"value": row.student, **found}
+    values = {
+        system: {
+            metric: value if math.isfinite(value := one.of(rows)) else None
+            for metric, one in CLASSIFIER_METRICS.items()
+        }
+        for system, rows in {"weak": weak, **students, "ceiling": ceiling}.items()
+    }
+    return {"name": name, "weak": values["weak"][name], "ceiling": values["ceiling"][name], "arms": arms, "all": values}
 
 
 def system_facts(report: WeakToStrongReport, system: System) -> dict[str, Any]:

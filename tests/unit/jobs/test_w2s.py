@@ -348,6 +348,42 @@ def test_a_share_without_an_interval_says_so(tmp_path):
     assert "[no interval]" in done.output
 
 
+def test_where_classes_are_uneven_balanced_accuracy_leads(tmp_path):
+    rows = number_rows(500)
+    few = [row for i, row in enumerate(rows) if row["label"] == "no" or i % 4 == 0]
+    data = written(tmp_path / "d.csv", few)
+    done = w2s(config(data), tmp_path / "out")
+    told = done.summary["metric"]
+    assert told["name"] == "balanced_accuracy"
+    assert told["weak"] == pytest.approx(done.summary["weak"]["balanced_accuracy"])
+    one = told["arms"]["hard"]
+    assert one["value"] == pytest.approx(done.summary["arms"]["hard"]["balanced_accuracy"])
+    assert one["recovered"]["value"] == pytest.approx((one["value"] - told["weak"]) / (told["ceiling"] - told["weak"]))
+    assert set(told["all"]) == {"weak", "xent", "hard", "conf", "ceiling"}
+    call = [
+        data,
+        "--out",
+        str(tmp_path / "two"),
+        "--features",
+        "a,b,c",
+        "--weak-features",
+        "a",
+        "--set",
+        "resamples=200",
+    ]
+    page = CliRunner().invoke(app, call)
+    assert page.output.index("balanced accuracy, %") < page.output.index("accuracy, %", page.output.index("ceiling"))
+    assert "Balanced accuracy" in (tmp_path / "two" / "report.html").read_text()
+    area = CliRunner().invoke(app, [*call[:2], str(tmp_path / "three"), *call[3:], "--metric", "roc_auc"])
+    assert "roc auc, %" in area.output
+    even = w2s(config(written(tmp_path / "e.csv", number_rows())), tmp_path / "four").summary["metric"]
+    assert even["name"] == "accuracy"
+    with pytest.raises(ConfigError):
+        CliRunner().invoke(
+            app, [*call[:2], str(tmp_path / "five"), *call[3:], "--metric", "auc"], catch_exceptions=False
+        )
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "student",
