@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -108,7 +109,8 @@ def deception_score(
     With R the items that the reference has right, X those of them that the student in conflict has wrong, and D the
     region: :math:`DS = |X \cap D| / |X|`, chance :math:`|R \cap D| / |R|`. Were the errors spread over R at random,
     :math:`|X \cap D|` would be hypergeometric, and ``p`` is its upper tail: the limit of shuffling the errors.
-    Intervals resample clusters and form every share anew. The score grows with D however the errors lie, so conclude
+    Intervals resample clusters and form every share anew; where all of the tax or none of it lies in D, resamples all
+    say so, and Wilson's interval of that share is added. The score grows with D however the errors lie, so conclude
     from the excess.
 
     Any disturbance flips first what was nearly undecided, and that may lie in D without being about D. So with the
@@ -162,25 +164,35 @@ def deception_score(
     hit, taxed, room, known = (int(one) for one in columns.sum(0))
     with_interval = partial(interval_around, level=level, n=len(right), clusters=int(codes.max()) + 1, seed=seed)
     score, chance = hit / taxed, room / known
+    edge = share_interval(inside[paid], codes[paid], level=level) if hit in (0, taxed) else None
     at_margin = excess_at_margin = None
     if margin is not None:
         columns = _by_bin(paid, right, inside, _like_margins(margin, right, bins))
         drawn = resampled_totals(cluster_table(columns, table), resamples, np.random.default_rng(seed))
         at_margin = score - float(_beyond_bins(columns.sum(0)[None])[0])
-        excess_at_margin = with_interval(score - at_margin, _beyond_bins(drawn))
+        excess_at_margin = _allowing(with_interval(score - at_margin, _beyond_bins(drawn)), edge)
     return DeceptionReport(
         reference,
         tau,
         taxed,
         tax,
         by_region,
-        with_interval(score, scores),
+        _allowing(with_interval(score, scores), edge),
         chance,
-        with_interval(score - chance, scores - chances),
+        _allowing(with_interval(score - chance, scores - chances), edge),
         min(1.0, float(hypergeom.sf(hit - 1, known, room, taxed))),
         at_margin,
         excess_at_margin,
     )
+
+
+def _allowing(found: Estimate, share: Estimate | None) -> Estimate:
+    """``found`` with the uncertainty of a ``share`` that resamples do not see added to its own, squared and added."""
+    if share is None:
+        return found
+    low = found.value - math.hypot(found.value - found.low, share.value - share.low)
+    high = found.value + math.hypot(found.high - found.value, share.high - share.value)
+    return replace(found, low=low, high=high, method=f"{found.method}, and {share.method}")
 
 
 def _like_margins(margin: npt.ArrayLike, right: Flags, bins: int) -> npt.NDArray[np.int64]:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from tutelage.errors import NumericalError, RangeError, ShapeError
 from tutelage.stats import deception_score, knowledge_regions
+from tutelage.stats.intervals import share_interval
 
 ITEMS = st.lists(st.tuples(st.booleans(), st.booleans(), st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=40)
 
@@ -83,6 +84,20 @@ def test_every_item_is_in_one_region():
 def test_what_does_not_fit_is_refused(arguments, error):
     with pytest.raises(error):
         deception_score(*arguments)
+
+
+def test_three_of_three_errors_in_the_region_are_no_certainty():
+    strong, weak = np.full(200, 0.9), np.repeat([0.1, 0.9], 100)  # half lies in the region
+    for hits in (0, 1):
+        right = np.ones(200)
+        right[[0, 1, 2] if hits else [-1, -2, -3]] = 0
+        found = deception_score(np.ones(200), right, strong, weak, margin=np.ones(200), resamples=1000)
+        wilson = share_interval([hits] * 3)
+        assert (found.score.low, found.score.high) == pytest.approx((wilson.low, wilson.high))
+        assert found.excess.low < 0 < found.excess.high  # 1 of 8 by chance
+        assert found.excess_at_margin.low < 0 < found.excess_at_margin.high
+    spread = deception_score(np.ones(200), np.r_[0, np.ones(198), 0], strong, weak, resamples=1000)
+    assert "wilson" not in spread.score.method
 
 
 def test_clusters_widen_the_interval():
