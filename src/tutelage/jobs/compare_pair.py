@@ -10,7 +10,7 @@ import numpy as np
 
 from tutelage.errors import DataError
 from tutelage.stats import FlipReport, compare, estimate, flip_report
-from tutelage.stats.intervals import normal_quantile
+from tutelage.stats.resampling import unseen_share
 from tutelage.types import Comparison, Estimate, Scores
 
 __all__ = ["Basis", "Pair", "Paired", "compare_pair", "pair_of"]
@@ -161,8 +161,7 @@ def _allowing_for_unseen(delta: Estimate, pair: Pair) -> Estimate:
     if delta.high > delta.low or not math.isfinite(delta.value):
         return delta
     scores = np.concatenate([pair.old.values, pair.new.values, [0.0, 1.0]])
-    z = normal_quantile((1 + delta.level) / 2)
-    half = z * z / (delta.n_clusters + z * z) * float(np.ptp(scores))
+    half = unseen_share(delta.n_clusters, delta.level) * float(np.ptp(scores))
     low, high = delta.value - half, delta.value + half
     return replace(delta, low=low, high=high, method=f"{delta.method}, all equal")
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from tutelage.errors import DataError, ShapeError
 from tutelage.stats.checks import Labels, cluster_codes, finite_array
-from tutelage.stats.resampling import check_settings, cluster_table, interval_around, resampled_totals
+from tutelage.stats.resampling import check_settings, cluster_table, interval_around, resampled_totals, unseen_share
 from tutelage.types import Estimate
 
 __all__ = ["GapRecovered", "performance_gap_recovered"]
@@ -57,7 +58,10 @@ def performance_gap_recovered(
 
     Every resample draws whole clusters once for all three systems and forms the ratio anew; resamples without a gap are
     left out of the ratio's interval and counted. Intervals are expanded percentiles, as in
-    :func:`tutelage.stats.paired_bootstrap`. A metric whose lower values are better is turned round.
+    :func:`tutelage.stats.paired_bootstrap`. Where two systems have equal scores on every item (or differ by the same on
+    all) resamples cannot but agree; a mean's interval then allows for items not seen: of C clusters a share of up to
+    Wilson's :math:`z^2/(C+z^2)` may be otherwise, each by as much as scores can differ. A metric whose lower values are
+    better is turned round.
 
     Args:
         weak: values of the supervisor [N], or what ``metric`` reads of it [N, C], such as truth and prediction.
@@ -103,12 +107,29 @@ def performance_gap_recovered(
     gains, gaps = drawn[:, 1] - drawn[:, 0], drawn[:, 2] - drawn[:, 0]
     positive = gaps > _LEAST_GAP
     ratios = np.divide(gains, gaps, out=np.full(len(gaps), np.nan), where=positive)
+    unseen, most = 0.0, math.inf
+    if metric is None:
+        most = float(np.ptp([0.0, 1.0, *systems.ravel()]))
+        unseen = most * unseen_share(clusters, level)
+    gain_found = _allowing(with_interval(gain, gains), gains, unseen, most)
+    recovered = with_interval(gain / gap, ratios) if gap > _LEAST_GAP else None
+    if recovered is not None and np.ptp(gains) == 0:
+        low, high = (end / gap for end in (gain_found.low, gain_found.high))
+        recovered = replace(recovered, low=min(recovered.low, low), high=max(recovered.high, high))
     return GapRecovered(
-        recovered=with_interval(gain / gap, ratios) if gap > _LEAST_GAP else None,
-        gap=with_interval(gap, gaps),
-        gain=with_interval(gain, gains),
+        recovered=recovered,
+        gap=_allowing(with_interval(gap, gaps), gaps, unseen, most),
+        gain=gain_found,
         non_positive=float(1 - positive.mean()),
     )
+
+
+def _allowing(found: Estimate, drawn: Floats, unseen: float, most: float) -> Estimate:
+    """``found``, or where all resamples are the same ``unseen`` to either side of it, within what is possible."""
+    if np.ptp(drawn) > 0 or unseen == 0:
+        return found
+    low, high = max(-most, min(found.low, found.value - unseen)), min(most, max(found.high, found.value + unseen))
+    return replace(found, low=low, high=high, method=f"{found.method}, all equal")
 
 
 def _systems(

@@ -69,6 +69,18 @@ def test_a_metric_to_be_lowered_is_turned_round():
     assert down.gap.value > 0
 
 
+def test_a_copy_of_the_teacher_on_few_items_may_still_differ_on_others():
+    weak, _, ceiling = drawn(100, 8)
+    found = performance_gap_recovered(weak, weak, ceiling, resamples=500)
+    assert found.gain.value == found.recovered.value == 0.0
+    half = 1.959964**2 / (100 + 1.959964**2)  # Wilson's upper end of 0 of 100
+    assert (found.gain.low, found.gain.high) == pytest.approx((-half, half), abs=1e-6)
+    assert found.recovered.high == pytest.approx(half / found.gap.value, abs=1e-6)
+    whole = performance_gap_recovered(np.zeros(30), np.ones(30), np.ones(30), resamples=500)
+    assert (whole.gap.value, whole.gap.high) == (1.0, 1.0)
+    assert whole.gap.low == whole.recovered.low == pytest.approx(1 - 1.959964**2 / (30 + 1.959964**2), abs=1e-6)
+
+
 def test_clusters_are_drawn_whole():
     weak, student, ceiling = drawn(60, 6)
     many = [np.tile(one, 10) for one in (weak, student, ceiling)]
