@@ -1,9 +1,20 @@
 import random
+import re
 
 import pytest
 import torch
 
-from tutelage.papers.lab.chain_models import careless, form_model, read, reply, reward_head, sampled, supervised_texts
+from tutelage.papers.lab.chain_models import (
+    Haste,
+    corrected,
+    corrected_model,
+    read,
+    reply,
+    reward_head,
+    sampled,
+    supervised_texts,
+    trap,
+)
 from tutelage.papers.lab.chains import chains, spoil, worked
 from tutelage.papers.lab.pretraining import BaseSettings
 
@@ -41,7 +52,7 @@ def test_what_cannot_be_read_is_wrong_and_so_is_what_follows_from_it():
 @pytest.fixture
 def base(tmp_path, monkeypatch):
     monkeypatch.setenv("TUTELAGE_HOME", str(tmp_path / "home"))
-    return form_model(SMALL, [1, 2, 3])
+    return corrected_model(SMALL, 3, rows=24)
 
 
 def test_samples_are_those_of_their_seed_and_differ_from_each_other(base):
@@ -54,27 +65,48 @@ def test_samples_are_those_of_their_seed_and_differ_from_each_other(base):
     assert len({one.lines for one in first[0]}) > 1
 
 
-def test_a_head_reads_what_models_are_tuned_on(base):
+def test_a_head_reads_what_models_are_tuned_on_and_looks_at_results(base):
     one = chains(1, [3], seed=1000, label="head")[0]
     model = reward_head(base, base.model, "dPRM", seed=1)
     written = read(one, reply(worked(one)))
     ids, places = model.encode(one.question, written.row("a").steps)
     ((_, question, text),) = supervised_texts([one])
-    assert base.tokenizer.decode(ids).endswith(text)
+    assert base.tokenizer.decode(ids).endswith(text.removesuffix(" ;"))
     assert question in base.tokenizer.decode(ids)
-    assert [base.tokenizer.decode([ids[place]]) for place in places] == [" ;"] * 3
-    assert model.score_all([(one.question, written.row("a").steps)]) == [[0.5] * 3]
+    assert [base.tokenizer.decode([ids[place]]).strip() for place in places] == [str(value) for value in one.values[1:]]
+    assert model.score_all([(one.question, written.steps)]) == [[0.5] * 3]
     trained = next(model.model.parameters())
     with torch.no_grad():
         trained.zero_()
     assert next(base.model.parameters()).abs().sum() > 0  # the head's model is a copy
+    frozen = reward_head(base, base.model, "dPRM", frozen=True)
+    assert [name.split(".")[0] for name, p in frozen.named_parameters() if p.requires_grad] == ["head", "head"]
 
 
-def test_careful_authors_are_as_often_right_as_said():
-    given = chains(400, [5], seed=1000, label="authors")
-    draw = random.Random(0)
-    for careful, expected in ((0.0, 0.1), (0.8, 0.82), (1.0, 1.0)):  # any number is right in a tenth of the cases
-        written = [careless(one, careful, draw) for one in given]
-        steps = [label for one in written for label in one.labels]
-        assert abs(sum(steps) / len(steps) - expected) < 0.03
-        assert all(read(one.chain, reply(one)).labels == one.labels for one in written[:20])
+def test_corrected_texts_are_right_once_numbers_are_taken_back():
+    given = chains(200, [4, 8], seed=1000, label="corrected")
+    texts = [corrected(one) for one in given]
+    assert sum(text.count(" no ") for text in texts) / sum(len(one.moves) for one in given) == pytest.approx(
+        0.2, abs=0.03
+    )
+    for one, text in zip(given, texts, strict=True):
+        settled = re.sub(r"= (\d) no (\d)", lambda found: f"= {found[2]}" if found[1] != found[2] else "?", text)
+        assert settled == reply(worked(one))
+
+
+def test_hasty_texts_fall_into_the_trap_in_long_chains_only():
+    draw, haste = random.Random(0), Haste(slips=0.1, misread=0.8, taken_back=0.0)
+    for length, caught in ((3, 0.1 * 0.9), (7, 0.8 + 0.2 * 0.1 * 0.9)):
+        given = chains(300, [length], seed=1000, label="hasty")
+        written = [read(one, haste.text(one, draw)) for one in given]
+        assert all(one.formed for one in written)
+        pairs = [
+            (trap(*move), label) for one in written for move, label in zip(one.chain.moves, one.labels, strict=True)
+        ]
+        for trapped, expected in ((True, caught), (False, 0.1 * 0.9)):
+            wrong = [1 - label for is_trap, label in pairs if is_trap is trapped]
+            assert sum(wrong) / len(wrong) == pytest.approx(expected, abs=0.04)
+    back = Haste(slips=0.5, taken_back=1.0)
+    short, long = (back.text(chains(1, [n], seed=1000, label="back")[0], random.Random(1)) for n in (4, 8))
+    assert " no " in short
+    assert " no " not in long

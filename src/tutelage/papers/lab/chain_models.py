@@ -1,8 +1,9 @@
 """Models that write chains of clock arithmetic, and what they wrote read with exact labels of its steps.
 
-A small model that has seen short chains only writes nothing readable about long ones. So the base has seen the *form*
-of solutions of every length, with results drawn at random: it knows what a solution looks like and nothing of what is
-right, as a large model has read much that nobody checked. What is right it learns from the solutions it is tuned on.
+A small model that has seen short chains only writes nothing readable about long ones. So the base has read chains of
+every length, as a large model has read much that nobody labelled: right ones in which a wrong number is taken back here
+and there ("5 + 3 = 9 no 8"), which gives it a reason to notice mistakes. Hasty texts are for those that write: in long
+chains a minus is often taken for a plus, so that what they say is often wrong, and often wrong in the same way.
 """
 
 from __future__ import annotations
@@ -31,18 +32,23 @@ from tutelage.training.reward_heads import HeadRewardModel, ScalarHead
 
 __all__ = [
     "SEPARATOR",
+    "Haste",
     "Written",
-    "careless",
-    "form_model",
+    "corrected",
+    "corrected_model",
+    "hasty_texts",
     "read",
     "reply",
     "reward_head",
     "sampled",
     "supervised_texts",
+    "trap",
 ]
 
 SEPARATOR = " ;"
 TOKENS_A_STEP = 6
+ROWS = 20_000
+TAKEN_BACK = 0.2
 
 
 @dataclass(frozen=True)
@@ -67,12 +73,19 @@ class Written:
         """Whether there is one readable line for every move."""
         return len(self.lines) == len(self.chain.moves) and all(map(STEP.fullmatch, self.lines))
 
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The lines as heads score them: what parts two steps stands before the later one.
+
+        So a step ends in its result, where a model that has read corrections knows whether it would take it back.
+        """
+        return tuple(f"{SEPARATOR if place else ''} {line}" for place, line in enumerate(self.lines))
+
     def row(self, name: str) -> StepRow | None:
         """The solution to train a reward model on; None when nothing was written."""
         if not self.lines:
             return None
-        steps = tuple(f" {line}" for line in self.lines)
-        return StepRow(name, self.chain.question, steps, self.labels, self.right)
+        return StepRow(name, self.chain.question, self.steps, self.labels, self.right)
 
 
 def reply(solution: Worked) -> str:
@@ -85,46 +98,80 @@ def supervised_texts(given: Sequence[Chain]) -> list[tuple[str, str, str]]:
     return [(one.id, one.question, reply(worked(one))) for one in given]
 
 
-def form_model(
-    settings: BaseSettings,
-    lengths: Sequence[int],
-    *,
-    careful: Sequence[float] = (0.0,),
-    rows: int = 20_000,
-    console: Any = None,
-) -> LoadedModel:
-    """The base: it has seen solutions of these lengths, of mixed quality and without labels. Trained once, then kept.
-
-    Every text has an author, who makes each step rightly with a chance of ``careful`` and else writes any number. With
-    authors of several kinds, how the next step will end depends on how careful the text was so far; so the base has a
-    reason to notice mistakes. With (0,) it sees the form alone.
-
-    Args:
-        settings: size and budget.
-        lengths: of the chains, in moves.
-        careful: the authors, who write alike many texts.
-        rows: texts at most.
-        console: for the progress of training.
-    """
-    draw = random.Random(derive(WORLD_SEED, "chains", "form"))
-    count = min(settings.steps * settings.batch_size, rows)
+def corrected_model(settings: BaseSettings, longest: int, *, rows: int = ROWS, console: Any = None) -> LoadedModel:
+    """The base: it has read right chains of 1 to ``longest`` moves with numbers taken back. Trained once, then kept."""
+    count, lengths = min(settings.steps * settings.batch_size, rows), range(1, longest + 1)
     found = []
-    for one in chains(count, lengths, seed=0, label="form", repeats=True):
-        author = draw.choice(careful)
-        found.append(Exercise(one.id, "form", one.question, reply(careless(one, author, draw))))
-    return pretrained("form", found, settings, spread=1 / math.sqrt(settings.width), console=console)
+    for place, length in enumerate(lengths):
+        share = len(range(place, count, longest))
+        drawn = chains(3 * share + 20, [length], seed=0, label="read", repeats=True)
+        found += [one for one in drawn if not derive(0, "half", one.question) % 2][
+            :share
+        ]  # the other half stays unread
+    texts = [Exercise(one.id, "chain", one.question, corrected(one)) for one in found]
+    return pretrained("chains-corrected", texts, settings, spread=1 / math.sqrt(settings.width), console=console)
 
 
-def careless(chain: Chain, careful: float, draw: random.Random) -> Worked:
-    """What an author writes who makes a step rightly with this chance and else writes any number, the right one too."""
-    value, results, wrong = chain.start, [], []
-    for place, move in enumerate(chain.moves):
-        right = moved(value, *move, chain.modulus)
-        value = right if draw.random() < careful else draw.randrange(chain.modulus)
-        results.append(value)
-        if value != right:
-            wrong.append(place)
-    return Worked(chain, tuple(results), tuple(wrong))
+def corrected(chain: Chain) -> str:
+    """The right solution with a wrong number here and there, taken back at once."""
+    draw = random.Random(derive(0, "corrected", chain.id))
+    text = ""
+    for step, value in zip(worked(chain).steps, chain.values[1:], strict=True):
+        said = step
+        if draw.random() < TAKEN_BACK:
+            wrong = (value + draw.randrange(1, chain.modulus)) % chain.modulus
+            said = f"{step.removesuffix(str(value))}{wrong} no {value}"
+        text += f" {said}{SEPARATOR}"
+    return text
+
+
+@dataclass(frozen=True)
+class Haste:
+    """How hasty texts go wrong.
+
+    In chains of more than ``short`` moves, minus six and more is taken for plus with a chance of ``misread``;
+    everywhere any number is written with a chance of ``slips``. In short chains a wrong number is taken back with a
+    chance of ``taken_back``.
+    """
+
+    short: int = 4
+    misread: float = 0.9
+    slips: float = 0.15
+    taken_back: float = 0.4
+
+    def text(self, chain: Chain, draw: random.Random) -> str:
+        """A hasty solution."""
+        value, text, long = chain.start, "", len(chain.moves) > self.short
+        for sign, number in chain.moves:
+            right = said = moved(value, sign, number, chain.modulus)
+            if long and trap(sign, number) and draw.random() < self.misread:
+                said = moved(value, "+", number, chain.modulus)
+            elif draw.random() < self.slips:
+                said = draw.randrange(chain.modulus)
+            text += f" {value} {sign} {number} = {said}"
+            if said != right and not long and draw.random() < self.taken_back:
+                text, said = f"{text} no {right}", right
+            text, value = text + SEPARATOR, said
+        return text
+
+
+def trap(sign: str, number: int) -> bool:
+    """Whether hasty writers take this move for another; minus five is plus five on this clock.
+
+    Example:
+        >>> trap("-", 7), trap("+", 7)
+        (True, False)
+    """
+    return sign == "-" and number > 5
+
+
+def hasty_texts(haste: Haste, count: int, lengths: Sequence[int]) -> list[tuple[str, str, str]]:
+    """(id, question, hasty solution), to tune on."""
+    draw = random.Random(derive(WORLD_SEED, "chains", "hasty"))
+    return [
+        (one.id, one.question, haste.text(one, draw))
+        for one in chains(count, lengths, seed=0, label="hasty", repeats=True)
+    ]
 
 
 def read(chain: Chain, text: str) -> Written:
@@ -174,14 +221,20 @@ def sampled(
     return [found[i : i + n] for i in range(0, len(found), n)]
 
 
-def reward_head(base: LoadedModel, model: PreTrainedModel, kind: RewardKind, *, seed: int = 0) -> HeadRewardModel:
-    """An untrained head on a copy of ``model``, which reads questions and steps as they were written."""
+def reward_head(
+    base: LoadedModel, model: PreTrainedModel, kind: RewardKind, *, frozen: bool = False, seed: int = 0
+) -> HeadRewardModel:
+    """An untrained head on a copy of ``model``, for steps as :attr:`Written.steps` has them.
+
+    With ``frozen`` the head alone is trained. Otherwise the model moves before a head of zeros has learnt to read it,
+    and a thousand labels do not bring back what it knew.
+    """
     torch.manual_seed(derive(seed, "reward head") % 2**31)
-    owned = copy.deepcopy(model).requires_grad_(True)
+    owned = copy.deepcopy(model).requires_grad_(not frozen)
     mark = "\x1a"
     before, after = render(base.tokenizer, [{"role": "user", "content": mark}], header=True).split(mark)
 
     def prompt(question: str) -> str:
         return before + question + after
 
-    return HeadRewardModel(owned, base.tokenizer, ScalarHead(owned), kind, separator=SEPARATOR, prompt=prompt)
+    return HeadRewardModel(owned, base.tokenizer, ScalarHead(owned), kind, separator="", prompt=prompt)
