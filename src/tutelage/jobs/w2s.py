@@ -221,6 +221,10 @@ def _summary(
             f"steps: {written['loss_before']:.3f} nats a token of the test's texts before, {written['loss_after']:.3f} "
             "after. The ceiling has the same model: compare with a run without."
         )
+    unseen = sorted(set(range(len(table.classes))) - set(table.truth[table.truth >= 0].tolist()))
+    if unseen:
+        names = ", ".join(repr(table.classes[k]) for k in unseen[:5])
+        notes.append(f"The labels name {names}, which the truth never is: another spelling, or a class of their own?")
     if table.rejected:
         notes.append(f"{len(table.rejected)} rows were set aside: rejected.jsonl says why.")
     return {

@@ -177,7 +177,11 @@ def _ids(rows: Sequence[tuple[int, Mapping[str, Any]]], column: str, path: Path)
     for line, row in rows:
         name = _name(row.get(column)) or f"row-{line}"
         if name in found:
-            raise DataError(f"the id {name!r} stands twice, first on line {found[name]}", where=f"{path}:{line}")
+            raise DataError(
+                f"the id {name!r} stands twice, first on line {found[name]}",
+                where=f"{path}:{line}",
+                hint=f"ids of column {column!r} name one row each; `--set id=none` names rows by their lines",
+            )
         found[name] = line
     return tuple(found)
 

@@ -103,6 +103,10 @@ def test_given_labels_from_a_file_of_their_own(tmp_path):
     assert done.summary["arms"]["conf"]["recovered"] is None
     assert "no gap" in render(done.summary)
     assert any("Truth is known of" in note for note in done.summary["notes"])
+    assert not any("the truth never is" in note for note in done.summary["notes"])
+    odd = [{"id": row["id"], "weak_label": "maybe" if i == 60 else row["label"]} for i, row in enumerate(rows)]
+    told = w2s(replace(chosen, weak_labels=written(tmp_path / "w3.csv", odd)), tmp_path / "odd").summary["notes"]
+    assert any("The labels name 'maybe', which the truth never is" in note for note in told)
     classes = written(tmp_path / "w2.csv", [{"id": row["id"], "weak_label": row["label"]} for row in rows])
     assert np.isin(read_table(W2sConfig(data=data, features="a", weak_labels=classes)).given, (0, 1)).all()
 
