@@ -1,11 +1,15 @@
+import ast
+import json
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from scripted_engines import ScriptedEngine
-from tutelage.data.steps import StepRow
+from tutelage.data.steps import StepRow, step_row
 from tutelage.errors import DataError, ModelError, RangeError
 from tutelage.models import RewardModel, VerdictRewardModel
 from tutelage.training.reward_fit import RewardFit, fit_reward_model, reward_losses
@@ -132,3 +136,33 @@ def test_a_spoken_verdict_is_the_share_of_yes_and_a_process_is_asked_step_by_ste
     assert found[1] == pytest.approx(expected[:1])
     with pytest.raises(RangeError):
         VerdictRewardModel(Scores(lambda *_: ""), "dORM")
+
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_the_examples_of_the_docs_page_say_what_they_give(tiny_model_dir, monkeypatch):
+    from tutelage.models import loading
+
+    load = loading.load
+    for place in ("loading", "opening"):  # the page's model, but tiny
+        monkeypatch.setattr(f"tutelage.models.{place}.load", lambda _: load(str(tiny_model_dir), device="cpu"))
+    monkeypatch.chdir(ROOT)
+    page = (ROOT / "docs" / "reward-models.md").read_text("utf-8")
+    step_row(json.loads(re.search(r"```json\n(.*?)```", page, re.S)[1]))
+    names, said = {}, []
+    for code in re.findall(r"```python\n(.*?)```", page, re.S):
+        for node in ast.parse(code).body:
+            if isinstance(node, ast.Expr):
+                said.append(eval(compile(ast.Expression(node.value), "docs", "eval"), names))
+            else:
+                exec(compile(ast.Module([node], []), "docs", "exec"), names)
+    assert said[:3] == [True, [1, 1], [2, 2]]
+    assert [[len(one) for one in scores] for scores in said[3:5]] == [[1, 1], [2, 2]]
+    assert said[5] == [0.5, 0.36, 0.73, 0.8]
+    assert said[6:9] == ["4", "3", "4"]
+    assert said[9] == [(1, pytest.approx(0.5, abs=0.15)), (2, pytest.approx(5 / 6, abs=0.15)), (4, 1.0)]
+    assert said[10] == [(2.0, 1.0), (4.0, 1.0), (8.0, 0.0)]
+    assert said[11] == (((0, 1), (1, 3)), 0.5)
+    assert len(names["rows"]) == 12
+    assert not names["rejected"]
