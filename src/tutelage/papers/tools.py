@@ -161,6 +161,14 @@ TOOLS: Mapping[str, tuple[Tool, ...]] = {
         Tool("tutelage.refine.debate:market_making", "one adviser argues against what the reader has come to believe"),
         Tool("tutelage.refine.debate:EngineDebater", "a model that argues"),
     ),
+    "easy-to-hard": (
+        Tool("tutelage.data:easy_steps", "no labelled step of a hard problem"),
+        Tool("tutelage.functional.shaped_rewards:shaped_rewards", "what each token earns, from the scores of steps"),
+        Tool("tutelage.functional.shaped_rewards:whitened", "rewards standardised within groups, not across them"),
+        Tool("tutelage.training.process_reward:ProcessReward", "a step verifier as the reward of GRPO", whole=True),
+        Tool("tutelage.stats:select", "majority, best of n, weighted votes"),
+        Tool("tutelage.verify:answer_penalty", "the form in which an answer is stated"),
+    ),
     "kd-capacity": (
         Tool("tutelage.training.study:kd_study", "methods compared at settings that the test set did not choose"),
         Tool("tutelage.objectives.classifiers:LogitDistillation", "distillation by soft answers", whole=True),
