@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from tutelage.errors import ModelError
+from tutelage.papers.lab.chain_choice import auc, voted
 from tutelage.papers.lab.chain_models import read, reply
 from tutelage.papers.lab.chains import chains, spoil, worked
-from tutelage.papers.lab.easy_hard import EasyHardLab, auc, voted
+from tutelage.papers.lab.easy_hard import EasyHardLab
 from tutelage.papers.recipes.easy_to_hard import cpu, run, smoke
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
 from transformers import PreTrainedModel
 
 from tutelage.data import easy_steps
@@ -20,6 +19,7 @@ from tutelage.data.steps import UNKNOWN, StepRow
 from tutelage.models import LoadedModel
 from tutelage.models.reward import RewardKind
 from tutelage.papers.lab.arm import settings_of, tuned
+from tutelage.papers.lab.chain_choice import Solutions, auc, rho, scored, shares, voted
 from tutelage.papers.lab.chain_models import (
     Haste,
     Written,
@@ -33,7 +33,7 @@ from tutelage.papers.lab.chain_models import (
 from tutelage.papers.lab.chains import Chain, chains
 from tutelage.papers.lab.pretraining import BaseSettings, tokenised
 from tutelage.seeds import derive
-from tutelage.stats import aggregate, select, spearman
+from tutelage.stats import aggregate
 from tutelage.training.grpo import GrpoSettings, reinforce
 from tutelage.training.process_reward import ProcessReward
 from tutelage.training.reward_fit import RewardFit, fit_reward_model
@@ -43,7 +43,6 @@ from tutelage.types import Chat, Row, Verdict
 __all__ = ["EasyHardConfig", "EasyHardLab"]
 
 Rows = dict[str, dict[str, Any]]
-Solutions = Sequence[Sequence[Written]]
 Texts = Sequence[tuple[str, str, str]]
 
 
@@ -151,9 +150,9 @@ class EasyHardLab:
         easy = chains(100, self.config.easy, seed=seed, label="easy checked", repeats=True)
         short = [row[0] for row in self.drawn(model, easy, 1, derive(seed, "easy checked"))]
         return {
-            "pass_at_1": _shares(drawn, lambda one: one.right),
-            "every_step_right": _shares(drawn, lambda one: one.right and all(one.labels)),
-            "formed": _shares(drawn, lambda one: one.formed),
+            "pass_at_1": shares(drawn, lambda one: one.right),
+            "every_step_right": shares(drawn, lambda one: one.right and all(one.labels)),
+            "formed": shares(drawn, lambda one: one.formed),
             "easy_pass_at_1": {"run": float(np.mean([one.right for one in short]))},
         }
 
@@ -198,7 +197,7 @@ class EasyHardLab:
             found[f"right_of_16{suffix}"] = voted(drawn, scores, "weighted")
             found[f"best_of_16{suffix}"] = voted(drawn, scores, "best_of_n")
             found[f"auc{suffix}"] = {"run": auc(scores, [one.right for one in flat])}
-            found[f"score_by_length{suffix}"] = {"run": _rho(scores, [len(one.lines) for one in flat])}
+            found[f"score_by_length{suffix}"] = {"run": rho(scores, [len(one.lines) for one in flat])}
         if model.kind == "dPRM":
             pairs = [pair for one, row in zip(flat, steps, strict=True) for pair in zip(row, one.labels, strict=False)]
             found["step_auc"] = {"run": auc([score for score, _ in pairs], [label for _, label in pairs])}
@@ -240,47 +239,12 @@ class EasyHardLab:
         done = reinforce(model, self.base.tokenizer, rows, reward, c.grpo, folder=work, seed=seed)
         after = self.drawn(model, self.asked, c.rl_samples, derive(seed, "after", arm))
         scores = {
-            "pass_at_1": _shares(after, lambda one: one.right),
-            "every_step_right": _shares(after, lambda one: one.right and all(one.labels)),
-            "formed": _shares(after, lambda one: one.formed),
+            "pass_at_1": shares(after, lambda one: one.right),
+            "every_step_right": shares(after, lambda one: one.right and all(one.labels)),
+            "formed": shares(after, lambda one: one.formed),
             "reward": {str(n): one["reward"] for n, one in enumerate(done.steps)},
         }
         return {"scores": scores, "cost": {"cpu_seconds": time.process_time() - started}}
-
-
-def scored(model: HeadRewardModel, written: Sequence[Written]) -> list[list[float]]:
-    """Scores of the steps (or of the whole); nothing written scores 0."""
-    pairs = [(one.chain.question, one.steps) for one in written if one.lines]
-    found = iter(model.score_all(pairs))
-    return [next(found) if one.lines else [0.0] for one in written]
-
-
-def voted(drawn: Solutions, scores: Sequence[float] | None = None, how: Any = "majority") -> dict[str, float]:
-    """1 where the answer that is chosen among a question's samples is right."""
-    found, start = {}, 0
-    for row in drawn:
-        weights = None if scores is None else scores[start : start + len(row)]
-        choice = select([one.answer for one in row], weights, how)
-        found[row[0].chain.id] = float(choice.index is not None and row[choice.index].right)
-        start += len(row)
-    return found
-
-
-def auc(scores: Sequence[float], right: Sequence[Any]) -> float:
-    """Chance that a right one scores above a wrong one, ties counting half; one half where there is but one kind."""
-    flags = np.array(right, dtype=bool)
-    good, bad = flags.sum(), (~flags).sum()
-    if not good or not bad:
-        return 0.5
-    return float((rankdata(scores)[flags].sum() - good * (good + 1) / 2) / (good * bad))
-
-
-def _shares(drawn: Solutions, what: Any) -> dict[str, float]:
-    return {row[0].chain.id: float(np.mean([bool(what(one)) for one in row])) for row in drawn}
-
-
-def _rho(scores: Sequence[float], lengths: Sequence[int]) -> float:
-    return spearman(scores, lengths).value if len(set(scores)) > 1 and len(set(lengths)) > 1 else 0.0
 
 
 def _outcome_only(row: StepRow) -> StepRow:
