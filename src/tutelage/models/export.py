@@ -9,17 +9,17 @@ from typing import Any
 import torch
 from peft.tuners.lora import LoraLayer
 from torch import Tensor
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tutelage.errors import ModelError
 from tutelage.io.atomic import atomic_folder, write_json
 from tutelage.models.adapter import has_adapter
-from tutelage.models.loading import BASE_RECORD, LoadedModel, load
+from tutelage.models.loading import BASE_RECORD, LoadedModel, load, no_bars
 from tutelage.models.prompt import prompt_ids, stop_token_ids
 from tutelage.models.rollout import evaluating
 from tutelage.models.stepper import causal_model
 
-__all__ = ["export"]
+__all__ = ["TOLERANCE", "export", "write_model"]
 
 PROMPTS = (
     "What is the capital of France?",
@@ -64,7 +64,7 @@ def export(loaded: LoadedModel, folder: Path, *, merged: bool = True) -> dict[st
             facts |= _compare("adapter", temporary / "adapter", loaded, chats, expected, same)
             facts["adapter"] = str(Path(folder) / "adapter")
         if merged or not is_adapter:
-            _write_model(loaded, temporary / "merged")
+            write_model(loaded.model, loaded.tokenizer, temporary / "merged")
             facts |= _compare("merged", temporary / "merged", loaded, chats, expected, loose if is_adapter else same)
             facts["model"] = str(Path(folder) / "merged")
     return facts
@@ -75,26 +75,28 @@ def _write_adapter(loaded: LoadedModel, target: Path) -> None:
     config = model.peft_config[model.active_adapter]
     config.base_model_name_or_path = loaded.name if loaded.source == "hub" else str(loaded.folder)
     config.revision = loaded.revision if loaded.source == "hub" else None
-    model.save_pretrained(str(target), safe_serialization=True)
+    with no_bars():
+        model.save_pretrained(str(target), safe_serialization=True)
     (target / "README.md").unlink(missing_ok=True)  # PEFT's empty card; the run writes its own
     loaded.tokenizer.save_pretrained(str(target))
     record = {"name": loaded.name, "source": loaded.source, "revision": loaded.revision}
     write_json(target / BASE_RECORD, {**record, "weights_hash": loaded.weights_hash})
 
 
-def _write_model(loaded: LoadedModel, target: Path) -> None:
-    model: Any = loaded.model
+def write_model(model: Any, tokenizer: PreTrainedTokenizerBase, target: Path) -> None:
+    """Write the whole model, adapters merged into copies of its weights, with its tokenizer; nothing is compared."""
     base: PreTrainedModel = causal_model(model)
     settings = base.generation_config
     if settings is not None:
-        ends = stop_token_ids(base, loaded.tokenizer)
+        ends = stop_token_ids(base, tokenizer)
         settings.eos_token_id = list(ends) if len(ends) > 1 else ends[0]
-        settings.pad_token_id = loaded.tokenizer.pad_token_id
+        settings.pad_token_id = tokenizer.pad_token_id
         if not settings.do_sample and any(getattr(settings, n, None) for n in ("temperature", "top_p", "top_k")):
             settings.do_sample = True  # transformers refuses to save sampling settings that are not used
     weights = _merged_weights(base) if has_adapter(model) else None
-    base.save_pretrained(str(target), state_dict=weights)
-    loaded.tokenizer.save_pretrained(str(target))
+    with no_bars():
+        base.save_pretrained(str(target), state_dict=weights)
+    tokenizer.save_pretrained(str(target))
 
 
 def _merged_weights(base: PreTrainedModel) -> dict[str, Tensor]:

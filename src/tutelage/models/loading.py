@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +34,7 @@ __all__ = [
     "choose_device",
     "choose_dtype",
     "load",
+    "no_bars",
     "set_threads",
 ]
 
@@ -117,6 +120,18 @@ def load(
     )
 
 
+@contextmanager
+def no_bars() -> Iterator[None]:
+    """Without transformers' progress bars, which small models fill a terminal with."""
+    bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if bars:
+            transformers_logging.enable_progress_bar()
+
+
 def _load_tokenizer(folder: Path, *, trust_remote_code: bool) -> PreTrainedTokenizerBase:
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
@@ -133,26 +148,22 @@ def _load_weights(folder: Path, options: dict[str, Any]) -> tuple[PreTrainedMode
     device = choose_device(options["device"])
     dtype = choose_dtype(options["dtype"], device)
     auto: Any = AutoModelForCausalLM
-    bars = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
     try:
-        model, info = auto.from_pretrained(
-            folder,
-            dtype=dtype,
-            use_safetensors=True,
-            local_files_only=True,
-            trust_remote_code=options["trust_remote_code"],
-            output_loading_info=True,
-        )
+        with no_bars():
+            model, info = auto.from_pretrained(
+                folder,
+                dtype=dtype,
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=options["trust_remote_code"],
+                output_loading_info=True,
+            )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, ImportError) as error:
         raise ModelError(
             f"transformers cannot load this as a causal language model: {error}",
             where=str(folder),
             hint="check config.json (model_type, architectures) and that the weights belong to it",
         ) from error
-    finally:
-        if bars:
-            transformers_logging.enable_progress_bar()
     if info["missing_keys"]:
         missing = sorted(info["missing_keys"])
         raise ModelError(

@@ -70,6 +70,7 @@ class PairTokenHead(nn.Module):
         ):
             raise ModelError("the logits of this model are no linear map of its last state", hint="use a ScalarHead")
         self.pos, self.neg = ids
+        self.marks = (pos, neg)
         self._output = [causal_model(model).get_output_embeddings()]  # in a list: not a module of this one
 
     def forward(self, hidden: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 import pytest
 
+from page_examples import run_page
 from tutelage.errors import RangeError
 from tutelage.training.grpo import reward_function
 from tutelage.training.process_reward import ProcessReward
@@ -55,3 +56,13 @@ def test_rows_without_an_answer_get_the_constant_through_grpo():
 def test_a_penalty_out_of_range_is_refused():
     with pytest.raises(RangeError, match="penalty"):
         ProcessReward(Told(), penalty=lambda *_: 2.0)(ASKED, "0.5", None)
+
+
+def test_the_examples_of_the_page_say_what_they_give():
+    said, names = run_page("easy-to-hard.md")
+    assert said[:2] == [(["a"], ["b"]), ("5", "4")]
+    assert said[2] is True
+    bonus = 0.25 / 3
+    assert said[3].tolist() == pytest.approx([0, 0, 0, bonus, 0, 0, 0, bonus - 0.3, 0, 0, 0, 0, bonus])
+    assert said[4] is True
+    assert names["found"].pairs[0]["chosen"][0]["content"] in (names["samples"][0], names["samples"][2])

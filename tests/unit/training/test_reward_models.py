@@ -1,4 +1,3 @@
-import ast
 import json
 import math
 import re
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from page_examples import run_page
 from scripted_engines import ScriptedEngine
 from tutelage.data.steps import StepRow, step_row
 from tutelage.errors import DataError, ModelError, RangeError
@@ -150,13 +150,7 @@ def test_the_examples_of_the_docs_page_say_what_they_give(tiny_model_dir, monkey
     monkeypatch.chdir(ROOT)
     page = (ROOT / "docs" / "reward-models.md").read_text("utf-8")
     step_row(json.loads(re.search(r"```json\n(.*?)```", page, re.S)[1]))
-    names, said = {}, []
-    for code in re.findall(r"```python\n(.*?)```", page, re.S):
-        for node in ast.parse(code).body:
-            if isinstance(node, ast.Expr):
-                said.append(eval(compile(ast.Expression(node.value), "docs", "eval"), names))
-            else:
-                exec(compile(ast.Module([node], []), "docs", "exec"), names)
+    said, names = run_page("reward-models.md")
     assert said[:3] == [True, [1, 1], [2, 2]]
     assert [[len(one) for one in scores] for scores in said[3:5]] == [[1, 1], [2, 2]]
     assert said[5] == [0.5, 0.36, 0.73, 0.8]

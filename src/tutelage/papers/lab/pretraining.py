@@ -21,6 +21,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 from tutelage.data import chat
 from tutelage.io import atomic_folder, content_hash, home, verify_folder
 from tutelage.models import LoadedModel, load
+from tutelage.models.loading import no_bars
 from tutelage.objectives import SupervisedFineTuning
 from tutelage.papers.lab.instructions import Exercise
 from tutelage.papers.lab.tokenizer import trained_tokenizer
@@ -165,7 +166,7 @@ def _train(
             bar, completed=step, description=f"base model, loss {metrics['loss']:.3f}"
         )
         trainer.fit()
-    with atomic_folder(folder) as temporary:
+    with atomic_folder(folder) as temporary, no_bars():
         model.eval().save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
     shutil.rmtree(work)
