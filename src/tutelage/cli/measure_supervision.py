@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as json_text
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
@@ -32,12 +32,13 @@ def measure_supervision(path: Path, against: Path | None, labels: str, out: Path
     console = Console()
     _show(console, done.quality)
     for note in done.quality.notes:
-        console.print(f"[dim]note[/] {escape(note)}", highlight=False)
+        console.print(f"[dim]note[/] {escape(note)}", highlight=False, soft_wrap=True)
     if done.rejected:
         first = done.rejected[0]
         console.print(
             f"[yellow]warning[/] lines set aside: {len(done.rejected)}; line {first.line}: {escape(first.detail)}",
             highlight=False,
+            soft_wrap=True,
         )
     if out is not None:
         console.print(f"every solution: {escape(str(out))}/supervision.jsonl", highlight=False, soft_wrap=True)
@@ -45,38 +46,42 @@ def measure_supervision(path: Path, against: Path | None, labels: str, out: Path
 
 def _show(console: Console, quality: SupervisionQuality) -> None:
     table = Table("", "value", "95 % interval", "of", header_style="bold", box=None)
-    for column in (1, 2):
-        table.columns[column].justify = "right"
+    for column in table.columns:
+        column.no_wrap = True
+    for place in (1, 2):
+        table.columns[place].justify = "right"
     known = quality.steps - quality.unknown_steps
     flawed = sum(quality.places.values())
-    _add(table, "solutions that end wrong", quality.outcome, "solutions")
-    _add(table, "wrong steps", quality.step, "steps")
-    _add(table, "  mean over solutions", quality.step_macro, "solutions")
-    _add(table, "wrong steps in a solution that ends wrong", quality.wrong_steps, "solutions", 2)
-    _add(table, "first wrong step, share of the way", quality.first, "solutions")
-    _add(table, "right steps after it (propagated)", quality.propagated, "solutions", 2)
+    _add(table, "solutions that end wrong", quality.outcome, "solution")
+    _add(table, "wrong steps", quality.step, "step")
+    _add(table, "  mean over solutions", quality.step_macro, "solution")
+    _add(table, "wrong steps in a solution that ends wrong", quality.wrong_steps, "solution", 2)
+    _add(table, "first wrong step, share of the way", quality.first, "solution")
+    _add(table, "right steps after it (propagated)", quality.propagated, "solution", 2)
     for name, group in list(quality.groups.items())[:_GROUPS]:
-        _add(table, f"[dim]{escape(name)}: solutions that end wrong[/]", group.outcome, "solutions")
-        _add(table, f"[dim]{escape(name)}: wrong steps[/]", group.step, "steps")
+        _add(table, f"[dim]{escape(name)}: solutions that end wrong[/]", group.outcome, "solution")
+        _add(table, f"[dim]{escape(name)}: wrong steps[/]", group.step, "step")
     console.print(table)
     unknown = f", {quality.unknown_steps} without a label" if quality.unknown_steps else ""
-    console.print(f"{quality.solutions} solutions, {quality.steps} steps{unknown}", highlight=False)
+    _say(console, f"{_count(quality.solutions, 'solution')}, {_count(quality.steps, 'step')}{unknown}")
     if quality.places:
         told = ", ".join(f"{place}: {count}" for place, count in list(quality.places.items())[:_GROUPS])
-        console.print(f"first wrong step by place ({flawed} solutions): {told}", highlight=False)
-    if known and quality.outcome is not None:
-        console.print(
-            f"{quality.lucky} end right in spite of a wrong step, {quality.unexplained} wrong without one",
-            highlight=False,
-        )
+        more = ", ..." if len(quality.places) > _GROUPS else ""
+        _say(console, f"first wrong step by place ({_count(flawed, 'solution')}): {told}{more}")
+    if known and quality.outcome is not None and quality.lucky is not None:
+        _say(console, f"{quality.lucky} end right in spite of a wrong step, {quality.unexplained} wrong without one")
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(escape(text), highlight=False, soft_wrap=True)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _add(table: Table, name: str, found: Estimate | None, unit: str, places: int = _SHARE) -> None:
     if found is None:
         return
-    most = 1.0 if places == _SHARE else float("inf")  # a t interval may leave the range of what it is of
-    low, high = (
-        f"{min(max(end, 0.0), most):.{places}f}" if abs(end) < float("inf") else "?" for end in (found.low, found.high)
-    )
-    row: tuple[Any, ...] = (name, f"{found.value:.{places}f}", f"{low} to {high}", f"{found.n} {unit}")
-    table.add_row(*row)
+    value, low, high = (f"{one:.{places}f}" for one in (found.value, found.low, found.high))
+    table.add_row(name, value, f"{low} to {high}", _count(found.n, unit))

@@ -111,7 +111,7 @@ def mix(
         budget: tokens to be added; None: as many as the first set has.
 
     Raises:
-        RangeError: a rate outside [0, 1].
+        RangeError: a rate outside [0, 1], a budget below 0.
         DataError: two tasks of a set have one id, or the second set is too small for the budget.
 
     Source: arXiv 2410.20533; equal tokens instead of equal numbers of rows are ours.
@@ -124,6 +124,8 @@ def mix(
         ((16, 16), (4, 8))
     """
     _checked(added, er_added)
+    if budget is not None and not budget >= 0:
+        raise RangeError(f"a budget of {budget} tokens", hint="0 or more; None: as many as the first set has")
     first = inject_errors(hard, er_hard, seed=seed)
     spent = sum(map(cost, first))
     left = budget = spent if budget is None else budget

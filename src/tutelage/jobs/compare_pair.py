@@ -10,7 +10,7 @@ import numpy as np
 
 from tutelage.errors import DataError
 from tutelage.stats import FlipReport, compare, estimate, flip_report
-from tutelage.stats.resampling import unseen_share
+from tutelage.stats.intervals import unseen_share
 from tutelage.types import Comparison, Estimate, Scores
 
 __all__ = ["Basis", "Pair", "Paired", "compare_pair", "pair_of"]

@@ -66,19 +66,23 @@ def audit_supervision(
             f"labels of steps cannot come from {labels!r}", where="--labels", hint="file, first, equations"
         )
     if against is not None and labels == "equations":
-        raise ConfigError("labels come from equations or from a second file, not both", where="--labels")
+        raise ConfigError(
+            "labels come from equations or from a second file, not both", where="--labels", hint="leave one of them out"
+        )
     rows, rejected = read_solutions(path)
     if labels == "equations":
         rows = labelled_by_check(rows, equation_holds)
     if against is not None:
-        rows = labelled_by_reference(rows, read_solutions(against)[0])
+        rows = _against(rows, against)
     if labels == "first":
         rows = [known_until_first_error(row) for row in rows]
     if all(set(row.labels) == {UNKNOWN} and row.outcome is None for row in rows):
+        tried = labels == "equations"
         raise DataError(
-            "no step has a label and no solution an outcome",
+            f"no step has {'an equation' if tried else 'a label'} and no solution an outcome",
             where=os.fspath(path),
-            hint="add labels (1 right, 0 wrong, -1 unknown), give --against FILE, or try --labels equations",
+            hint="add labels (1 right, 0 wrong, -1 unknown) or give --against FILE"
+            + ("" if tried else ", or try --labels equations"),
         )
     quality = supervision_quality(rows)
     record: dict[str, Any] = {
@@ -99,32 +103,58 @@ def audit_supervision(
 def read_solutions(path: str | os.PathLike[str]) -> tuple[list[StepRow], list[Rejected]]:
     """Solutions of a JSON-lines file in our form or in TRL's, and the lines that were set aside with the reason.
 
-    A row without an id is named after its line.
+    A row without an id is named after its line. Numbers serve as ids, true and false as labels.
 
     Raises:
         StoreError: the file cannot be read.
         DataError: an id stands twice, or no line can be used.
     """
     rows: dict[str, StepRow] = {}
+    lines: dict[str, int] = {}
     rejected: list[Rejected] = []
     for line in read_jsonl(path):
         try:
             if line.error is not None or not isinstance(line.value, dict):
                 raise DataError(line.error or "a line holds one JSON object")
             value = line.value
-            name = value.get("id", f"line {line.number}")
-            row = from_trl(value, str(name)) if "completions" in value else step_row({**value, "id": name})
+            row = _row(value, f"line {line.number}")
         except DataError as error:
-            rejected.append(Rejected(line.number, "bad_row", error.what, excerpt(line.raw or str(line.value))))
+            told = f"{error.what}: {error.hint}" if error.hint else error.what
+            rejected.append(Rejected(line.number, "bad_row", told, excerpt(line.raw or str(line.value))))
             continue
         if row.id in rows:
-            raise DataError(f"the id {row.id!r} stands twice", where=f"{os.fspath(path)}:{line.number}")
-        rows[row.id] = row
+            raise DataError(
+                f"the id {row.id!r} stands twice, first on line {lines[row.id]}",
+                where=f"{os.fspath(path)}:{line.number}",
+                hint="an id names one solution; without ids rows are named by their lines",
+            )
+        rows[row.id], lines[row.id] = row, line.number
     if not rows:
         why = f"line {rejected[0].line}: {rejected[0].detail}" if rejected else "the file is empty"
         hint = 'a line is {"id": ..., "question": ..., "steps": ["...", ...], "labels": [1, 0, ...], "outcome": false}'
         raise DataError(f"no solution can be read; {why}", where=os.fspath(path), hint=hint)
     return list(rows.values()), rejected
+
+
+def _row(value: dict[str, Any], otherwise: str) -> StepRow:
+    name = value.get("id", otherwise)
+    name = str(name) if type(name) is int else name
+    if "completions" in value:
+        return from_trl(value, str(name))
+    labels = value.get("labels")
+    if isinstance(labels, list) and labels and all(type(one) is bool for one in labels):
+        value = {**value, "labels": [int(one) for one in labels]}
+    return step_row({**value, "id": name})
+
+
+def _against(rows: list[StepRow], path: str | os.PathLike[str]) -> list[StepRow]:
+    try:
+        return labelled_by_reference(rows, read_solutions(path)[0])
+    except DataError as error:
+        where, name = error.where or "", os.fspath(path)
+        raise DataError(
+            error.what, where=where if where.startswith(name) else f"{name}: {where}", hint=error.hint
+        ) from None
 
 
 def _finite(value: Any) -> Any:

@@ -17,7 +17,7 @@ from tutelage.errors import DataError
 from tutelage.io import content_hash
 from tutelage.measure.results.table import MetricFacts, TaskResults
 from tutelage.stats import outcome_error_rate, stepwise_error_rate
-from tutelage.stats.intervals import mean_interval
+from tutelage.stats.intervals import mean_within
 from tutelage.types import Estimate
 
 __all__ = ["SupervisionQuality", "solution_errors", "supervision_quality"]
@@ -34,7 +34,7 @@ class SupervisionQuality:
     of the first wrong step as a share of the solution, in (0, 1], where there is one; ``places`` counts it by step,
     from 1. ``propagated``: right steps after the first wrong one, per solution with one. ``lucky``: solutions that end
     right in spite of a wrong step; ``unexplained``: those that end wrong without one. Both are 0 in labels without
-    mistakes, but for errors that cancel out.
+    mistakes, but for errors that cancel out; None where no row says whether it ends right.
     """
 
     solutions: int
@@ -47,8 +47,8 @@ class SupervisionQuality:
     first: Estimate | None
     places: Mapping[int, int]
     propagated: Estimate | None
-    lucky: int
-    unexplained: int
+    lucky: int | None
+    unexplained: int | None
     groups: Mapping[str, SupervisionQuality]
     notes: tuple[str, ...] = ()
 
@@ -85,10 +85,15 @@ def supervision_quality(rows: Sequence[StepRow], *, level: float = 0.95, by_grou
     flawed = [row for row in rows if first_error(row.labels) is not None]
     carried = [count for row in flawed if (count := _propagated(row)) is not None]
     places = [int(first_error(row.labels) or 0) + 1 for row in flawed]
+    reached = [place / len(row.steps) for place, row in zip(places, flawed, strict=True)]
     ended = [row.labels for row, bad in zip(rows, wrong, strict=True) if bad == 1]
     counts = [labels.count(WRONG) for labels in ended if UNKNOWN not in labels]
     groups = sorted({row.domain for row in rows})
+    longest = max(len(row.steps) for row in rows)
+    stated = any(row.outcome is not None for row in rows)
     clean = [all(label == RIGHT for label in row.labels) for row in rows]
+    lucky = sum(bool(bad == 0 and WRONG in row.labels) for row, bad in zip(rows, wrong, strict=True))
+    unexplained = sum(bool(bad == 1 and fine) for fine, bad in zip(clean, wrong, strict=True))
     return SupervisionQuality(
         solutions=len(rows),
         steps=sum(len(row.steps) for row in rows),
@@ -96,14 +101,12 @@ def supervision_quality(rows: Sequence[StepRow], *, level: float = 0.95, by_grou
         outcome=outcome_error_rate(wrong[~np.isnan(wrong)], level=level) if not np.isnan(wrong).all() else None,
         step=stepwise_error_rate(known, level=level) if known else None,
         step_macro=stepwise_error_rate(known, average="macro", level=level) if known else None,
-        wrong_steps=mean_interval(counts, level=level) if counts else None,
-        first=mean_interval([p / len(row.steps) for p, row in zip(places, flawed, strict=True)], level=level)
-        if places
-        else None,
+        wrong_steps=mean_within(counts, 0, longest, level=level) if counts else None,
+        first=mean_within(reached, 1 / longest, 1, level=level) if reached else None,
         places={place: places.count(place) for place in sorted(set(places))},
-        propagated=mean_interval(carried, level=level) if carried else None,
-        lucky=sum(bool(bad == 0 and WRONG in row.labels) for row, bad in zip(rows, wrong, strict=True)),
-        unexplained=sum(bool(bad == 1 and fine) for fine, bad in zip(clean, wrong, strict=True)),
+        propagated=mean_within(carried, 0, longest - 1, level=level) if carried else None,
+        lucky=lucky if stated else None,
+        unexplained=unexplained if stated else None,
         groups={
             name or "(none)": supervision_quality([r for r in rows if r.domain == name], level=level, by_group=False)
             for name in groups

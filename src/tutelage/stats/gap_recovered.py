@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from tutelage.errors import DataError, ShapeError
 from tutelage.stats.checks import Labels, cluster_codes, finite_array
-from tutelage.stats.resampling import check_settings, cluster_table, interval_around, resampled_totals, unseen_share
+from tutelage.stats.intervals import unseen_share
+from tutelage.stats.resampling import check_settings, cluster_table, interval_around, resampled_totals
 from tutelage.types import Estimate
 
 __all__ = ["GapRecovered", "performance_gap_recovered"]
@@ -59,9 +60,10 @@ def performance_gap_recovered(
     Every resample draws whole clusters once for all three systems and forms the ratio anew; resamples without a gap are
     left out of the ratio's interval and counted. Intervals are expanded percentiles, as in
     :func:`tutelage.stats.paired_bootstrap`. Where two systems have equal scores on every item (or differ by the same on
-    all) resamples cannot but agree; a mean's interval then allows for items not seen: of C clusters a share of up to
-    Wilson's :math:`z^2/(C+z^2)` may be otherwise, each by as much as scores can differ. A metric whose lower values are
-    better is turned round.
+    all) resamples cannot but agree, be it the student and its supervisor or the student and the ceiling. A mean's
+    interval then allows for items not seen: of C clusters a share of up to Wilson's :math:`z^2/(C+z^2)` may be
+    otherwise, each by as much as scores can differ. What that would do to another ``metric`` is not known: its interval
+    then has no ends. A metric whose lower values are better is turned round.
 
     Args:
         weak: values of the supervisor [N], or what ``metric`` reads of it [N, C], such as truth and prediction.
@@ -107,14 +109,17 @@ def performance_gap_recovered(
     gains, gaps = drawn[:, 1] - drawn[:, 0], drawn[:, 2] - drawn[:, 0]
     positive = gaps > _LEAST_GAP
     ratios = np.divide(gains, gaps, out=np.full(len(gaps), np.nan), where=positive)
-    unseen, most = 0.0, math.inf
+    unseen, most = math.inf, math.inf
     if metric is None:
         most = float(np.ptp([0.0, 1.0, *systems.ravel()]))
         unseen = most * unseen_share(clusters, level)
     gain_found = _allowing(with_interval(gain, gains), gains, unseen, most)
     recovered = with_interval(gain / gap, ratios) if gap > _LEAST_GAP else None
-    if recovered is not None and np.ptp(gains) == 0:
+    if recovered is not None and _settled(gains):
         low, high = (end / gap for end in (gain_found.low, gain_found.high))
+        recovered = replace(recovered, low=min(recovered.low, low), high=max(recovered.high, high))
+    elif recovered is not None and _settled(gaps - gains):  # the student is the ceiling on every item
+        low, high = recovered.value - unseen / gap, recovered.value + unseen / gap
         recovered = replace(recovered, low=min(recovered.low, low), high=max(recovered.high, high))
     return GapRecovered(
         recovered=recovered,
@@ -126,10 +131,16 @@ def performance_gap_recovered(
 
 def _allowing(found: Estimate, drawn: Floats, unseen: float, most: float) -> Estimate:
     """``found``, or where all resamples are the same ``unseen`` to either side of it, within what is possible."""
-    if np.ptp(drawn) > 0 or unseen == 0:
+    if not _settled(drawn):
         return found
     low, high = max(-most, min(found.low, found.value - unseen)), min(most, max(found.high, found.value + unseen))
     return replace(found, low=low, high=high, method=f"{found.method}, all equal")
+
+
+def _settled(drawn: Floats) -> bool:
+    """Whether a difference is the same in all resamples in which it is defined."""
+    defined = drawn[np.isfinite(drawn)]
+    return defined.size > 0 and float(np.ptp(defined)) <= _LEAST_GAP
 
 
 def _systems(

@@ -18,6 +18,7 @@ __all__ = [
     "clustered_variance",
     "design_effect_of",
     "mean_interval",
+    "mean_within",
     "normal_quantile",
     "normal_tail",
     "proportion_interval",
@@ -25,6 +26,7 @@ __all__ = [
     "t_quantile",
     "t_tail",
     "t_test",
+    "unseen_share",
     "wilson_bounds",
     "within_shares",
 ]
@@ -231,6 +233,34 @@ def mean_interval(x: npt.ArrayLike, cluster: Labels | None = None, *, level: flo
         return Estimate(mean, -math.inf, math.inf, level, method, values.size, clusters)
     half = t_quantile((1 + level) / 2, clusters - 1) * math.sqrt(clustered_variance(values, codes))
     return Estimate(mean, mean - half, mean + half, level, method, values.size, clusters)
+
+
+def unseen_share(clusters: int, level: float) -> float:
+    r"""Share of all units that may be otherwise when none of ``clusters`` is: Wilson's :math:`z^2/(C+z^2)`."""
+    z = normal_quantile((1 + level) / 2)
+    return z * z / (clusters + z * z)
+
+
+def mean_within(x: npt.ArrayLike, least: float, most: float, *, level: float = 0.95) -> Estimate:
+    r"""Interval of the mean of values that cannot lie outside [least, most]: Student's t, cut to that range.
+
+    Equal values, or a single one, say nothing about their spread. The interval then allows for items not seen: a share
+    of up to :math:`z^2/(N+z^2)` (:func:`unseen_share`) may be otherwise, each by as much as the range allows.
+
+    Raises:
+        DataError: no values.
+        NumericalError: NaN or infinity among them.
+
+    Example:
+        >>> e = mean_within([1.0] * 30, 0.0, 1.0)
+        >>> round(e.low, 3), e.high
+        (0.886, 1.0)
+    """
+    found = mean_interval(x, level=level)
+    if np.ptp(np.asarray(x, dtype=np.float64)) == 0:
+        half = unseen_share(found.n, level) * (most - least)
+        found = replace(found, low=found.value - half, high=found.value + half, method=f"{found.method}, all equal")
+    return replace(found, low=max(found.low, least), high=min(found.high, most))
 
 
 def within_shares(found: Estimate, values: npt.ArrayLike) -> Estimate:

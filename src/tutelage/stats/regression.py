@@ -23,7 +23,7 @@ _DRAWS_AT_ONCE = 4_096
 class LinearFit:
     """``intercept`` and ``slopes`` by name with intervals; ``r2`` is the share of the variance that the fit explains.
 
-    ``r2`` is None where the outcome does not vary.
+    ``r2`` is None where the outcome does not vary; intervals then have no ends.
     """
 
     intercept: Estimate
@@ -76,9 +76,10 @@ def linear_fit(
     for name, column in named.items():
         if column.size != y.size:
             raise ShapeError(f"{y.size} outcomes but {column.size} values of {name}")
-    design = np.column_stack([np.ones(y.size), *named.values()])
-    scales = np.abs(design).max(axis=0)
-    design = design / np.where(scales > 0, scales, 1.0)
+    raw = np.column_stack([*named.values()])
+    middles, spreads = raw.mean(axis=0), np.ptp(raw, axis=0)
+    # about their middles, since sums of squares of large numbers would hide how they vary
+    design = np.column_stack([np.ones(y.size), (raw - middles) / np.where(spreads > 0, spreads, 1.0)])
     if np.linalg.matrix_rank(design) < design.shape[1]:
         raise NumericalError(
             f"{y.size} observations cannot tell the effects of {', '.join(named)} apart",
@@ -86,17 +87,26 @@ def linear_fit(
         )
     codes = cluster_codes(cluster, y.size)
     clusters = int(codes.max()) + 1
-    found = np.linalg.lstsq(design, y, rcond=None)[0]
-    drawn = _drawn(design, y, codes, resamples, np.random.default_rng(seed))
-    estimates = [
-        interval_around(float(value / s), column / s, level=level, n=y.size, clusters=clusters, seed=seed)
-        for value, column, s in zip(found, drawn.T, scales, strict=True)
-    ]
+    fitted = np.linalg.lstsq(design, y, rcond=None)[0]
     spread = float(np.square(y - y.mean()).sum())
-    left = float(np.square(y - design @ found).sum())
+    left = float(np.square(y - design @ fitted).sum())
+    drawn = _drawn(design, y, codes, resamples, np.random.default_rng(seed))
+    if np.ptp(y) == 0:  # an outcome at a floor says nothing about what would move it
+        drawn = np.full_like(drawn, np.nan)
+    found, drawn = (_in_units(one, middles, spreads) for one in (fitted[None, :], drawn))
+    estimates = [
+        interval_around(float(value), column, level=level, n=y.size, clusters=clusters, seed=seed)
+        for value, column in zip(found[0], drawn.T, strict=True)
+    ]
     return LinearFit(
         estimates[0], dict(zip(named, estimates[1:], strict=True)), max(0.0, 1 - left / spread) if spread > 0 else None
     )
+
+
+def _in_units(coefficients: Floats, middles: Floats, spreads: Floats) -> Floats:
+    """Intercept and slopes [B, 1 + K] of the columns themselves, from those of centred and scaled ones."""
+    slopes = coefficients[:, 1:] / spreads
+    return np.column_stack([coefficients[:, 0] - slopes @ middles, slopes])
 
 
 def _drawn(design: Floats, y: Floats, codes: npt.NDArray[np.intp], resamples: int, rng: np.random.Generator) -> Floats:

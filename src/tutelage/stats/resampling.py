@@ -12,7 +12,7 @@ from scipy import special
 
 from tutelage.errors import RangeError
 from tutelage.stats.checks import open_unit
-from tutelage.stats.intervals import normal_quantile, t_quantile
+from tutelage.stats.intervals import t_quantile
 from tutelage.types import Estimate
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "resampled_cells",
     "resampled_totals",
     "tails",
-    "unseen_share",
 ]
 
 IntervalMethod = Literal["expanded", "percentile"]
@@ -70,12 +69,6 @@ def tails(clusters: int, level: float, method: IntervalMethod = "expanded") -> t
     if method == "expanded":
         tail = float(special.ndtr(-math.sqrt(clusters / (clusters - 1)) * t_quantile(1 - tail, clusters - 1)))
     return tail, 1 - tail
-
-
-def unseen_share(clusters: int, level: float) -> float:
-    r"""Share of all units that may be otherwise when none of ``clusters`` is: Wilson's :math:`z^2/(C+z^2)`."""
-    z = normal_quantile((1 + level) / 2)
-    return z * z / (clusters + z * z)
 
 
 def cluster_table(columns: Floats, codes: npt.NDArray[np.intp] | None) -> Floats:

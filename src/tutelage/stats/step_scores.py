@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from tutelage.errors import DataError, RangeError
 from tutelage.stats.checks import finite_vector
-from tutelage.stats.intervals import mean_interval, share_interval
+from tutelage.stats.intervals import mean_within, share_interval
 from tutelage.types import Estimate
 
 __all__ = ["Aggregation", "aggregate", "outcome_error_rate", "stepwise_error_rate"]
@@ -130,4 +130,4 @@ def stepwise_error_rate(
         return share_interval(together, np.repeat(np.arange(len(flags)), [one.size for one in flags]), level=level)
     if not np.isin(together, (0, 1)).all():
         raise RangeError("a step is wrong (1) or not (0)")
-    return mean_interval([float(one.mean()) for one in flags], level=level)
+    return mean_within([float(one.mean()) for one in flags], 0.0, 1.0, level=level)

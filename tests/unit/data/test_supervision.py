@@ -76,3 +76,8 @@ def test_what_is_refused():
         TaskPair("a", "q", "x", "x ")
     with pytest.raises(DataError, match="a question"):
         TaskPair("a", " ", "x", "y")
+
+
+def test_a_budget_below_nothing_is_refused():
+    with pytest.raises(RangeError, match="budget of -1"):
+        mix(pairs(4), pairs(4), 0.5, 0.5, seed=0, cost=WORDS, budget=-1)

@@ -221,3 +221,42 @@ def test_flags_that_do_not_go_together(arguments, says):
     done = CliRunner().invoke(app, arguments)
     assert isinstance(done.exception, ConfigError)
     assert says in str(done.exception)
+
+
+def test_equal_solutions_are_no_certainty():
+    half = 1.959964**2 / (30 + 1.959964**2)  # Wilson's upper end of 0 of 30
+    found = supervision_quality([row(str(k), (1, 0, 1), False) for k in range(30)])
+    assert (found.step_macro.low, found.step_macro.high) == pytest.approx((1 / 3 - half, 1 / 3 + half), abs=1e-6)
+    assert (found.wrong_steps.low, found.wrong_steps.high) == pytest.approx((1 - 3 * half, 1 + 3 * half), abs=1e-6)
+    assert (found.first.low, found.first.high) == pytest.approx((2 / 3 - half * 2 / 3, 2 / 3 + half * 2 / 3), abs=1e-6)
+    assert found.propagated.high == pytest.approx(1 + 2 * half, abs=1e-6)
+    whole = supervision_quality([row(str(k), (0,), False) for k in range(30)])
+    assert (whole.step_macro.low, whole.step_macro.high) == pytest.approx((1 - half, 1.0), abs=1e-6)
+    assert (whole.first.low, whole.propagated.high) == (1.0, 0.0)  # steps of one can be no other
+
+
+def test_ends_that_nobody_stated_are_neither_lucky_nor_unexplained():
+    found = supervision_quality([row(labels=(1, 0)), row("b", (1, 1))])
+    assert (found.lucky, found.unexplained) == (None, None)
+
+
+def test_numbers_are_ids_and_true_and_false_are_labels(tmp_path):
+    lines = [{"id": 7, "question": "q", "steps": ["a", "b"], "labels": [True, False]}]
+    assert read_solutions(written(tmp_path / "a.jsonl", lines))[0] == [StepRow("7", "q", ("a", "b"), (1, 0))]
+
+
+def test_faults_say_where_and_what_to_do(tmp_path):
+    given = {"id": "a", "question": "q", "steps": ["x"], "labels": [1]}
+    with pytest.raises(DataError, match="first on line 1") as twice:
+        read_solutions(written(tmp_path / "twice.jsonl", [given, given]))
+    assert twice.value.where.endswith("twice.jsonl:2")
+    assert twice.value.hint
+    rejected = read_solutions(written(tmp_path / "words.jsonl", [given, {**given, "labels": ["right"]}]))[1]
+    assert "1 right, 0 wrong" in rejected[0].detail
+    unlabelled = written(tmp_path / "none.jsonl", [{**given, "labels": [-1]}])
+    with pytest.raises(DataError, match="equation") as tried:
+        audit_supervision(unlabelled, labels="equations")
+    assert "try" not in tried.value.hint
+    with pytest.raises(DataError, match="no row with this id") as strangers:
+        audit_supervision(unlabelled, against=written(tmp_path / "b.jsonl", [{**given, "id": "b"}]))
+    assert "b.jsonl" in strangers.value.where

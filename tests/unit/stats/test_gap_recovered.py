@@ -125,3 +125,24 @@ def test_bad_input_is_refused():
         performance_gap_recovered([math.nan], [1.0], [1.0])
     with pytest.raises(DataError, match="not finite"):
         performance_gap_recovered([1.0], [1.0], [1.0], metric=lambda rows: math.nan)
+
+
+def test_a_copy_of_the_ceiling_on_every_item_is_no_certainty_either():
+    weak, _, ceiling = drawn(100, 8)
+    found = performance_gap_recovered(weak, ceiling, ceiling, resamples=500)
+    half = 1.959964**2 / (100 + 1.959964**2) / found.gap.value
+    assert (found.recovered.value, found.recovered.low) == pytest.approx((1.0, 1 - half), abs=1e-6)
+    assert found.recovered.high == pytest.approx(1 + half, abs=1e-6)
+
+
+@pytest.mark.parametrize("copied", ["weak", "ceiling"])
+def test_what_other_items_would_do_to_another_metric_is_not_known(copied):
+    weak, _, ceiling = drawn(100, 8)
+    rows = {name: np.column_stack([one, one]) for name, one in (("weak", weak), ("ceiling", ceiling))}
+    found = performance_gap_recovered(
+        rows["weak"], rows[copied], rows["ceiling"], metric=lambda table: float(np.median(table) + table.mean())
+    )
+    assert found.recovered.value == (copied == "ceiling")
+    assert (found.recovered.low, found.recovered.high) == (-math.inf, math.inf)
+    assert math.isfinite(found.gap.low)
+    assert math.isinf(found.gain.low) == (copied == "weak")

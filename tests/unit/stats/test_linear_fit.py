@@ -81,3 +81,19 @@ def test_what_is_refused(outcome, columns, error):
 def test_settings_are_checked():
     with pytest.raises(RangeError):
         linear_fit([1.0, 2.0], {"x": [1.0, 2.0]}, resamples=5)
+
+
+def test_columns_far_from_zero_are_fitted_as_well():
+    draw = np.random.default_rng(3)
+    x = draw.random(40)
+    y = 2.0 - 0.7 * x + 0.1 * draw.normal(size=40)
+    near, far = (linear_fit(y, {"x": column}, resamples=500) for column in (x, x + 1e6))
+    for name in ("value", "low", "high"):
+        assert getattr(far.slopes["x"], name) == pytest.approx(getattr(near.slopes["x"], name), abs=1e-6)
+    assert far.intercept.value == pytest.approx(near.intercept.value + 0.0 - 1e6 * near.slopes["x"].value, rel=1e-6)
+
+
+def test_an_outcome_at_a_floor_bounds_no_slope():
+    found = linear_fit([0.0] * 12, {"x": np.arange(12.0)}, list("abcd") * 3, resamples=200)
+    assert (found.slopes["x"].value, found.r2) == (0.0, None)
+    assert (found.slopes["x"].low, found.slopes["x"].high) == (-np.inf, np.inf)
