@@ -33,6 +33,7 @@ __all__ = ["W2sResult", "resume", "w2s"]
 
 FORMAT = "tutelage-w2s"
 _FEW = 100  # test items below which intervals are said to be wide
+_FEWEST = 10  # of a class, below which it is said what rests on them
 
 
 @dataclass(frozen=True)
@@ -204,6 +205,8 @@ def _summary(
     student: Mapping[str, Any],
 ) -> dict[str, Any]:
     first = next(iter(reports.values()))
+    arms = {arm: arm_facts(report, config.resamples, config.seed) for arm, report in reports.items()}
+    gap = next(iter(arms.values()))["gap"]  # one gap, drawn once
     known = int((table.truth[parts.pool] >= 0).sum())
     counts = np.bincount(table.truth[parts.test], minlength=len(table.classes))
     notes = [
@@ -212,6 +215,11 @@ def _summary(
     ]
     if len(parts.test) < _FEW:
         notes.append(f"{len(parts.test)} test items: intervals are wide.")
+    leading, fewest = leading_metric(config.metric, counts), int(counts[counts > 0].min())
+    if leading != "accuracy" and fewest < _FEWEST:
+        rare = table.classes[int(np.flatnonzero(counts == fewest)[0])]
+        items = f"{fewest} test items are" if fewest > 1 else "one test item is"
+        notes.append(f"Only {items} of the class {rare!r}, on which {leading.replace('_', ' ')} rests.")
     if known < len(parts.pool):
         notes.append(f"Truth is known of {known} of the student's {len(parts.pool)} rows; the ceiling saw only those.")
     written = student.get("generative")
@@ -245,10 +253,10 @@ def _summary(
         "student": student["name"],
         "generative_finetuning": written,
         "largest_class": float(counts.max() / counts.sum()),
-        "metric": metric_facts(reports, leading_metric(config.metric, counts), config.resamples, config.seed),
+        "metric": metric_facts(reports, leading, config.resamples, config.seed),
         "weak": system_facts(first, "weak"),
         "ceiling": system_facts(first, "ceiling"),
-        "arms": {arm: arm_facts(report, config.resamples, config.seed) for arm, report in reports.items()},
+        "arms": {arm: {**one, "gap": gap} for arm, one in arms.items()},
         "notes": notes,
         "config": asdict(config),
         "seconds": round(sum(one["seconds"] for one in folder.phase_costs().values()), 2),

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from tutelage.data import Rejected
+from tutelage.data.delimited import undecodable
 from tutelage.data.formats import detect, records
+from tutelage.data.rejected import excerpt
 from tutelage.errors import DataError, nearest
 from tutelage.jobs.w2s_config import W2sConfig
 from tutelage.seeds import derive
@@ -21,6 +23,7 @@ __all__ = ["Parts", "Table", "parted", "read_table"]
 
 WEAK_LABEL = "weak_label"
 _ROW_SUM = 1e-3
+_NOT_UTF8 = "bytes that are not UTF-8; write the file anew: iconv -f LATIN1 -t UTF-8 FILE > NEW"
 _FEWEST = 10
 _Given = Mapping[str, float]
 
@@ -65,7 +68,11 @@ def read_table(config: W2sConfig) -> Table:
     numeric = config.columns()
     needed = numeric or (config.text,)
     weak_numeric = config.columns("weak_features")
+    if not rows:
+        why = f"line {rejected[0].line}: {rejected[0].detail}" if rejected else "there is nothing but column names"
+        raise DataError(f"no row can be read; {why}", where=str(path), hint="a row holds a text and, if known, a label")
     _need((*needed, *weak_numeric), rows, path, "--features" if numeric else "--text")
+    _need((config.label,), rows, path, "--label")
     usable: list[tuple[int, Mapping[str, Any]]] = []
     for line, row in rows:
         if not numeric and not str(row.get(config.text) or "").strip():
@@ -73,7 +80,11 @@ def read_table(config: W2sConfig) -> Table:
         else:
             usable.append((line, row))
     if not usable:
-        raise DataError("there is no usable row", where=str(path), hint=f"{len(rejected)} rows were set aside")
+        raise DataError(
+            f"there is no usable row; line {rejected[0].line}: {rejected[0].detail}",
+            where=str(path),
+            hint=f"{len(rejected)} rows were set aside: mend them",
+        )
     ids = _ids(usable, config.id, path)
     truth = [_name(row.get(config.label)) for _, row in usable]
     given = _given(config, usable, ids, path)
@@ -157,6 +168,8 @@ def _rows(path: Path) -> tuple[list[tuple[int, Mapping[str, Any]]], list[Rejecte
             rejected.append(
                 Rejected(record.line, "not_a_row", "this is no object with columns", str(record.value)[:200])
             )
+        elif undecodable(record.value):
+            rejected.append(Rejected(record.line, "not_utf8", _NOT_UTF8, excerpt(str(record.value))))
         else:
             rows.append((record.line, record.value))
     return rows, rejected

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from tutelage.errors import ConfigError
+from tutelage.errors import AssetMissing, ConfigError
 from tutelage.jobs.w2s_config import W2sConfig
 from tutelage.jobs.w2s_data import Parts, Table
 from tutelage.jobs.w2s_files import Arrays
 from tutelage.training.probes import SklearnClassifier
 from tutelage.types import FloatArray
 
+if TYPE_CHECKING:
+    from tutelage.models.source import ModelSource
+
 __all__ = ["check_student", "check_teacher", "embedded", "student_features", "teacher"]
 
 _WEAK_NAMES = ("auto", "bow")
+_MINILM = "all-minilm-l6-v2"
 
 
 def check_teacher(table: Table, config: W2sConfig) -> None:
@@ -64,12 +69,16 @@ def teacher(table: Table, config: W2sConfig, console: Console) -> tuple[str, Any
 
 
 def check_student(config: W2sConfig) -> None:
-    """Refuse to let a sentence encoder learn to write.
+    """Refuse models that are nowhere, before there is a folder, and to let a sentence encoder learn to write.
 
     Raises:
         ConfigError: that was asked for.
-        ModelError: there is no such student.
+        ModelError: there is no such student or teacher.
     """
+    named = () if config.features else (config.student, *((config.weak,) if config.weak not in _WEAK_NAMES else ()))
+    for name in named:
+        with suppress(AssetMissing):  # can be installed, and the run continued
+            _source(name)
     if config.generative_finetuning and _is_encoder(config.student):
         raise ConfigError(
             f"{config.student} is an encoder of sentences and writes nothing",
@@ -145,7 +154,7 @@ def embedded(name: str, texts: tuple[str, ...], config: W2sConfig, console: Cons
 
     set_threads(config.threads)
     console.print(f"reading {len(texts)} texts with {name}", highlight=False)
-    name = "all-minilm-l6-v2" if name == "minilm" else name
+    name = _MINILM if name == "minilm" else name
     if _is_encoder(name):
         encoder = Encoder(name, device=config.device)
         return encoder.name, encoder.embed(texts)
@@ -155,6 +164,10 @@ def embedded(name: str, texts: tuple[str, ...], config: W2sConfig, console: Cons
 
 def _is_encoder(name: str) -> bool:
     """Whether a model's folder is a sentence encoder's."""
+    return (_source(name).folder / "modules.json").is_file()
+
+
+def _source(name: str) -> ModelSource:
     from tutelage.models.source import find_source
 
-    return (find_source("all-minilm-l6-v2" if name == "minilm" else name).folder / "modules.json").is_file()
+    return find_source(_MINILM if name == "minilm" else name)

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from tutelage.stats import CLASSIFIER_METRICS, classifier_rows, gap_table, paired_bootstrap, share_interval
+from tutelage.stats import CLASSIFIER_METRICS, classifier_rows, gap_table, share_interval
 from tutelage.training.weak_to_strong_report import System, WeakToStrongReport
 from tutelage.types import Estimate, FloatArray, IntArray
 
-__all__ = ["arm_facts", "balanced_accuracy", "estimate_facts", "leading_metric", "metric_facts", "system_facts"]
+__all__ = ["arm_facts", "estimate_facts", "leading_metric", "metric_facts", "system_facts"]
 
 
 def estimate_facts(estimate: Estimate | None) -> dict[str, Any] | None:
@@ -26,15 +26,8 @@ def estimate_facts(estimate: Estimate | None) -> dict[str, Any] | None:
 _ENDS = ("low", "high")
 
 
-def balanced_accuracy(rows: FloatArray) -> float:
-    """Mean over the classes that occur of the share answered rightly; rows [N, 2+] of truth and answer.
-
-    Example:
-        >>> balanced_accuracy(np.array([[0, 0], [0, 0], [0, 0], [1, 0]]))
-        0.5
-    """
-    truth, answer = rows[:, 0], rows[:, 1]
-    return float(np.mean([(answer[truth == one] == one).mean() for one in np.unique(truth)]))
+def _balanced(answers: FloatArray) -> float:
+    return CLASSIFIER_METRICS["balanced_accuracy"].of(answers.astype(np.float64))
 
 
 def leading_metric(asked: str, counts: IntArray) -> str:
@@ -79,18 +72,17 @@ def system_facts(report: WeakToStrongReport, system: System) -> dict[str, Any]:
     """Accuracy with Wilson's interval, and balanced accuracy."""
     answers = np.column_stack([report.truth, report.predictions(system)])
     accuracy = share_interval(report.accuracy(system).values)
-    return {"accuracy": estimate_facts(accuracy), "balanced_accuracy": balanced_accuracy(answers)}
+    return {"accuracy": estimate_facts(accuracy), "balanced_accuracy": _balanced(answers)}
 
 
 def arm_facts(report: WeakToStrongReport, resamples: int, seed: int) -> dict[str, Any]:
     """A student: accuracy, gap recovered with the gap beside it, agreement with its supervisor, and overfitting."""
     found = report.recovered(resamples=resamples, seed=seed)
-    balanced = report.recovered(balanced_accuracy, resamples=min(resamples, 500), seed=seed)
-    gain = paired_bootstrap(report.accuracy("weak").values, report.accuracy("student").values, seed=seed)
+    balanced = report.recovered(_balanced, resamples=min(resamples, 500), seed=seed)
     agreement, curve = report.agreement(), report.curve()
     return {
         **system_facts(report, "student"),
-        "gain": estimate_facts(gain.delta),
+        "gain": estimate_facts(found.gain),
         "gap": estimate_facts(found.gap),
         "recovered": estimate_facts(found.recovered),
         "defined": found.defined,

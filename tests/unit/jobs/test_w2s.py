@@ -11,13 +11,12 @@ import typer
 from typer.testing import CliRunner
 
 from tutelage.cli.w2s import w2s as verb
-from tutelage.errors import ConfigError, DataError, Interrupted, TutelageError
+from tutelage.errors import ConfigError, DataError, Interrupted, ModelError, TutelageError
 from tutelage.io.tensors import load_tensors
 from tutelage.jobs.run_folder import RunFolder
 from tutelage.jobs.w2s import resume, w2s
 from tutelage.jobs.w2s_config import W2sConfig
 from tutelage.jobs.w2s_data import parted, read_table
-from tutelage.jobs.w2s_summary import balanced_accuracy
 from tutelage.measure.results import read_results
 from tutelage.report.weak_to_strong import points, ratio, render
 
@@ -275,7 +274,7 @@ def changed(**cells):
         (changed(a="high"), {}, ":5: 'high' in column 'a'"),
         (changed(id="n2"), {}, ":5: the id 'n2' stands twice, first on line 4"),
         (changed(), {"features": "a,d"}, "no column 'd'"),
-        (changed(), {"label": "truth"}, "no row has truth in column 'truth'"),
+        (changed(), {"label": "truth"}, "no column 'truth'"),
         ([row | {"label": ""} for row in number_rows(60)[:50]] + number_rows(60)[50:], {}, "10 rows with truth"),
         ([row | {"label": "yes"} for row in number_rows(60)], {}, "only class is 'yes'"),
     ],
@@ -416,4 +415,46 @@ def test_words_for_what_is_not_there():
     assert ratio(None) == "no gap"
     assert points(None) == "no such item"
     assert ratio({"value": 0.5, "low": None, "high": None}) == "0.50 [no interval]"
-    assert balanced_accuracy(np.array([[0, 0], [0, 0], [0, 0], [1, 0]])) == 0.5
+
+
+def test_what_cannot_be_read_is_said_with_the_line(tmp_path):
+    file = tmp_path / "d.csv"
+    file.write_text("id,text,label\n")
+    with pytest.raises(DataError, match="nothing but column names"):
+        read_table(W2sConfig(data=str(file)))
+    file.write_text('id,text,label\n1,"open,good\n2,x,bad\n')
+    with pytest.raises(DataError, match="line 2: the file ends inside a quoted field"):
+        read_table(W2sConfig(data=str(file)))
+    file.write_bytes("id,text,label\n1,café,good\n2,tea,bad\n3,ok,good\n".encode("latin-1"))
+    table = read_table(W2sConfig(data=str(file)))
+    assert (table.ids, [(one.line, one.reason) for one in table.rejected]) == (("2", "3"), [(2, "not_utf8")])
+    assert "iconv" in table.rejected[0].detail
+    (tmp_path / "r.jsonl").write_text(json.dumps({"text": "bad \udce9", "label": 1}) + "\n")
+    with pytest.raises(DataError, match="no row can be read"):
+        read_table(W2sConfig(data=str(tmp_path / "r.jsonl")))
+
+
+@pytest.mark.parametrize("more", [{"student": "no-such-model"}, {"weak": "no-such-model"}])
+def test_a_model_that_is_nowhere_leaves_no_folder(tmp_path, more):
+    data = written(tmp_path / "t.csv", [{"text": f"{i} {WORDS[i % 2][0]}", "label": i % 2} for i in range(60)])
+    with pytest.raises(ModelError, match="no-such-model"):
+        w2s(W2sConfig(data=data, **more), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_copy_of_its_teacher_is_no_certainty_and_a_rare_class_is_named(tmp_path):
+    draw = np.random.default_rng(0)
+    rows = [
+        {"id": f"n{i}", "a": f"{draw.normal() + 9 * (i % 20 == 0):.3f}", "label": "harm" if i % 20 == 0 else "fine"}
+        for i in range(200)
+    ]
+    given = written(tmp_path / "w.csv", [{"id": row["id"], "weak_label": "fine"} for row in rows])
+    asked = W2sConfig(data=written(tmp_path / "d.csv", rows), features="a", weak_labels=given, resamples=200, epochs=3)
+    told = w2s(replace(asked, arms=("hard", "xent")), tmp_path / "out").summary
+    one = told["arms"]["hard"]
+    assert one["gain"]["value"] == 0
+    assert one["gain"]["low"] < 0 < one["gain"]["high"]
+    assert one["gap"] == told["arms"]["xent"]["gap"]
+    leading = told["metric"]["arms"]["hard"]["gain"]
+    assert (leading["value"], leading["low"], leading["high"]) == (0.0, None, None)
+    assert any("of the class 'harm', on which balanced accuracy rests" in note for note in told["notes"])
