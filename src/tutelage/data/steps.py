@@ -7,7 +7,7 @@ what stands before it, which tokenizers do with blank lines.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -101,28 +101,39 @@ def step_row(record: Mapping[str, Any], *, where: str = "") -> StepRow:
         ) from None
 
 
-def read_step_rows(path: str | os.PathLike[str]) -> tuple[list[StepRow], list[Rejected]]:
+def read_step_rows(
+    path: str | os.PathLike[str], read: Callable[[dict[str, Any], str], StepRow] | None = None
+) -> tuple[list[StepRow], list[Rejected]]:
     """Rows of a JSON-lines file, and the lines that were set aside with the reason.
+
+    Args:
+        path: the file.
+        read: ``(record, name of its line)`` to a row; None: :func:`step_row`.
 
     Raises:
         StoreError: the file cannot be read.
         DataError: an id stands twice.
     """
     rows: dict[str, StepRow] = {}
+    lines: dict[str, int] = {}
     rejected = []
     for line in read_jsonl(path):
         where = f"{os.fspath(path)}:{line.number}"
         try:
             if line.error is not None or not isinstance(line.value, dict):
                 raise DataError(line.error or "a line holds one JSON object")
-            row = step_row(line.value)
+            row = read(line.value, f"line {line.number}") if read else step_row(line.value)
         except DataError as error:
-            raw = line.raw or str(line.value)
-            rejected.append(Rejected(line.number, "bad_row", error.what, excerpt(raw)))
+            told = f"{error.what}: {error.hint}" if error.hint else error.what
+            rejected.append(Rejected(line.number, "bad_row", told, excerpt(line.raw or str(line.value))))
             continue
         if row.id in rows:
-            raise DataError(f"the id {row.id!r} stands twice", where=where)
-        rows[row.id] = row
+            raise DataError(
+                f"the id {row.id!r} stands twice, first on line {lines[row.id]}",
+                where=where,
+                hint="an id names one solution",
+            )
+        rows[row.id], lines[row.id] = row, line.number
     return list(rows.values()), rejected
 
 

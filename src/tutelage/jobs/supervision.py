@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from tutelage.data import Rejected, write_rejected
-from tutelage.data.rejected import excerpt
-from tutelage.data.steps import UNKNOWN, StepRow, from_trl, step_row
+from tutelage.data.steps import UNKNOWN, StepRow, from_trl, read_step_rows, step_row
 from tutelage.errors import ConfigError, DataError
-from tutelage.io import file_sha256, read_jsonl, write_json
+from tutelage.io import file_sha256, write_json
 from tutelage.measure.results import write_native
 from tutelage.measure.step_labels import (
     equation_holds,
@@ -109,31 +108,12 @@ def read_solutions(path: str | os.PathLike[str]) -> tuple[list[StepRow], list[Re
         StoreError: the file cannot be read.
         DataError: an id stands twice, or no line can be used.
     """
-    rows: dict[str, StepRow] = {}
-    lines: dict[str, int] = {}
-    rejected: list[Rejected] = []
-    for line in read_jsonl(path):
-        try:
-            if line.error is not None or not isinstance(line.value, dict):
-                raise DataError(line.error or "a line holds one JSON object")
-            value = line.value
-            row = _row(value, f"line {line.number}")
-        except DataError as error:
-            told = f"{error.what}: {error.hint}" if error.hint else error.what
-            rejected.append(Rejected(line.number, "bad_row", told, excerpt(line.raw or str(line.value))))
-            continue
-        if row.id in rows:
-            raise DataError(
-                f"the id {row.id!r} stands twice, first on line {lines[row.id]}",
-                where=f"{os.fspath(path)}:{line.number}",
-                hint="an id names one solution; without ids rows are named by their lines",
-            )
-        rows[row.id], lines[row.id] = row, line.number
+    rows, rejected = read_step_rows(path, _row)
     if not rows:
         why = f"line {rejected[0].line}: {rejected[0].detail}" if rejected else "the file is empty"
         hint = 'a line is {"id": ..., "question": ..., "steps": ["...", ...], "labels": [1, 0, ...], "outcome": false}'
         raise DataError(f"no solution can be read; {why}", where=os.fspath(path), hint=hint)
-    return list(rows.values()), rejected
+    return rows, rejected
 
 
 def _row(value: dict[str, Any], otherwise: str) -> StepRow:
