@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -260,3 +261,15 @@ def test_faults_say_where_and_what_to_do(tmp_path):
     with pytest.raises(DataError, match="no row with this id") as strangers:
         audit_supervision(unlabelled, against=written(tmp_path / "b.jsonl", [{**given, "id": "b"}]))
     assert "b.jsonl" in strangers.value.where
+
+
+def test_the_examples_are_what_the_page_says():
+    examples = Path(__file__).parents[3] / "examples" / "supervision"
+    page = (Path(__file__).parents[3] / "docs" / "supervision-quality.md").read_text()
+    for name, rate, counted in (("careful", 0.15, 1.17), ("careless", 0.6, 4.67)):
+        found = audit_supervision(examples / f"{name}.jsonl").quality
+        assert found.outcome.value == 0.9
+        assert found.step.value == pytest.approx(rate, abs=0.001)
+        assert found.wrong_steps.value == pytest.approx(counted, abs=0.005)
+        assert f"examples/supervision/{name}.jsonl" in page
+    assert (examples / "hard.jsonl").is_file()
