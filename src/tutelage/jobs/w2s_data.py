@@ -242,7 +242,12 @@ def _given(
         }
         strangers = [name for name in found if name not in set(ids)]
         if len(strangers) == len(found):
-            raise DataError("none of these ids is in the data", where=str(file), hint=f"such as {strangers[0]!r}")
+            raise DataError(
+                "none of these ids is in the data",
+                where=str(file),
+                hint=f"here they are like {strangers[0]!r}, in the data like {ids[0]!r}; "
+                f"rows without a column {config.id!r} are named by their lines",
+            )
         return {name: one for name, one in found.items() if name in set(ids)}
     found = {}
     for name, (line, row) in zip(ids, rows, strict=True):

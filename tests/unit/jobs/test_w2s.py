@@ -458,3 +458,10 @@ def test_a_copy_of_its_teacher_is_no_certainty_and_a_rare_class_is_named(tmp_pat
     leading = told["metric"]["arms"]["hard"]["gain"]
     assert (leading["value"], leading["low"], leading["high"]) == (0.0, None, None)
     assert any("of the class 'harm', on which balanced accuracy rests" in note for note in told["notes"])
+
+
+def test_a_run_is_compared_system_by_system(numbers, tmp_path):
+    w2s(config(numbers, arms=("hard",)), tmp_path / "out")
+    with pytest.raises(DataError, match="several systems") as caught:
+        read_results(tmp_path / "out")
+    assert str(tmp_path / "out" / "hard") in caught.value.hint

@@ -23,8 +23,16 @@ def measured_folder(run: Path) -> Path:
     """Where a run keeps the measurements of its main arm: ``measure/ARM``.
 
     Raises:
-        DataError: the run has not measured it yet, or its configuration does not say which arm is the main one.
+        DataError: the run has not measured it yet, its configuration does not say which arm is the main one, or it is
+            one of ``tutelage w2s``, in which no system is the main one.
     """
+    systems = sorted(path.parent for path in run.glob("*/w2s.jsonl"))
+    if systems:
+        raise DataError(
+            "this run of `tutelage w2s` measured several systems",
+            where=str(run),
+            hint=f"give the folder of one: {', '.join(map(str, systems))}",
+        )
     config = run / "config.toml"
     try:
         arm = tomllib.loads(config.read_text(encoding="utf-8")).get("method", "raft")
