@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -10,7 +11,7 @@ from typing import Any
 
 from tutelage.data.splits import normalised
 from tutelage.data.steps import RIGHT, UNKNOWN, WRONG, StepRow, first_error
-from tutelage.errors import DataError
+from tutelage.errors import DataError, NumericalError
 from tutelage.verify.arithmetic import parse_expression
 from tutelage.verify.numbers import numbers
 
@@ -25,6 +26,11 @@ __all__ = [
 
 StepCheck = Callable[[str, Sequence[str], str], bool | None]
 _LONGEST = 1000  # characters of a step that are searched for equations
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_BEFORE = re.compile(r"(?:^|[\s=:;~>$€£\"'`])$")
+_TAKES = re.compile(
+    r"\b(?:[a-z]|of|times|plus|minus|over|by|per|power|root|sqrt|sin|cos|tan|log|ln|exp|abs|min|max)\s*$", re.IGNORECASE
+)
 _EQUATION = re.compile(r"([\d+\-*/() ×·÷−–\[\]]*[\d)\]])\s*=\s*(-?\d+(?:\.\d+)?)(?![\d.]*\s*[+\-*/=×÷])")
 
 
@@ -63,8 +69,11 @@ def labelled_by_scores(
         threshold: of a right step.
 
     Raises:
-        DataError: another number of scores than of steps.
+        DataError: another number of scores than of steps, or of lists than of rows.
+        NumericalError: NaN or infinity.
     """
+    if len(rows) != len(scores):
+        raise DataError(f"scores of {len(scores)} solutions for {len(rows)}", hint="give a list for each")
     found = []
     for row, one in zip(rows, scores, strict=True):
         if len(one) != len(row.steps):
@@ -73,6 +82,8 @@ def labelled_by_scores(
                 where=f"row {row.id!r}",
                 hint="only a process reward model (PRM) scores every step",
             )
+        if not all(map(math.isfinite, one)):
+            raise NumericalError("a score of a step is not finite", where=f"row {row.id!r}", hint="score it anew")
         found.append(replace(row, labels=tuple(RIGHT if score >= threshold else WRONG for score in one)))
     return found
 
@@ -86,7 +97,7 @@ def labelled_by_reference(rows: Sequence[StepRow], references: Sequence[StepRow]
     wrong where it leaves the reference's: steps that are merely written differently need labels, not a reference.
 
     Raises:
-        DataError: a row has no reference, or annotations without labels.
+        DataError: a row has no reference, one to another question, or one that is itself wrong.
     """
     known = {one.id: one for one in references}
     found = []
@@ -95,6 +106,10 @@ def labelled_by_reference(rows: Sequence[StepRow], references: Sequence[StepRow]
         if other is None:
             raise DataError(
                 "the reference has no row with this id", where=f"row {row.id!r}", hint="ids pair the two files"
+            )
+        if normalised(row.question) != normalised(other.question):
+            raise DataError(
+                "the reference answers another question", where=f"row {row.id!r}", hint="ids pair the two files"
             )
         found.append(_by(row, other))
     return found
@@ -119,19 +134,34 @@ def _by(row: StepRow, other: StepRow) -> StepRow:
 def equation_holds(question: str, before: Sequence[str], step: str) -> bool | None:
     """Whether the equations of whole numbers in a step hold; None where it has none. For :func:`labelled_by_check`.
 
-    Whether the numbers are those that the step before made is not looked at.
+    A result with decimals may be rounded to them. Where the left side begins with something else than a number, as in
+    ``x + 3 - 1 = 10``, ``f(2) + 1 = 7`` or ``half of 10 + 2 = 7``, nothing is said. Whether the numbers are those that
+    the step before made is not looked at.
 
     Example:
-        >>> [equation_holds("", (), s) for s in ("5 + 3 = 8", "so 2 * (3 + 1) = 9", "add them")]
-        [True, False, None]
+        >>> [equation_holds("", (), s) for s in ("5 + 3 = 8", "so 2 * (3 + 1) = 9", "7 / 3 = 2.33", "x + 3 - 1 = 10")]
+        [True, False, True, None]
     """
     del question, before
     found = []
-    for match in _EQUATION.finditer(step[:_LONGEST]):
+    text = _THOUSANDS.sub("", step[:_LONGEST])
+    for match in _EQUATION.finditer(text):
         left = parse_expression(match.group(1))
-        if left is not None and len(left.numbers) > 1:
-            found.append(left.value == Fraction(match.group(2)))
+        if left is not None and len(left.numbers) > 1 and _stands_alone(text, match):
+            found.append(left.value is not None and _rounds_to(left.value, match.group(2)))
     return all(found) if found else None
+
+
+def _stands_alone(text: str, match: re.Match[str]) -> bool:
+    """Whether the left side is all of it: what stands before it is no operand, function or unfinished phrase."""
+    side = match.group(1).lstrip()
+    ahead = text[: match.end(1) - len(side)]
+    return side[0] not in "+-*/×·÷−–" and bool(_BEFORE.search(ahead)) and not _TAKES.search(ahead)
+
+
+def _rounds_to(value: Fraction, told: str) -> bool:
+    places = len(told.partition(".")[2])
+    return abs(value - Fraction(told)) <= (Fraction(1, 2 * 10**places) if places else 0)
 
 
 def _answer(line: str) -> Any:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from tutelage.cli.measure import measure
 from tutelage.data.steps import StepRow
-from tutelage.errors import ConfigError, DataError
+from tutelage.errors import ConfigError, DataError, NumericalError
 from tutelage.jobs.supervision import audit_supervision, read_solutions
 from tutelage.measure.results import read_native
 from tutelage.measure.step_labels import (
@@ -122,6 +122,23 @@ def test_equations_are_read_and_not_run():
         "1 / 0 = 0": False,
         "__import__('os') = 1": None,
         "(" * 5000 + "1 + 1 = 2": None,
+        "1,000 + 1 = 1,001": True,
+        "1,000 + 1 = 1001, then 5 + 5 = 11": False,
+        "$5 + 3 = $8": None,
+        "7 / 3 = 2.33": True,
+        "7 / 3 = 2.34": False,
+        "7 / 3 = 2": False,
+        "-3 + 5 = 2": None,
+        "so -3 + 5 = 9": None,
+        "x + 3 - 1 = 10": None,
+        "y - 5 + 3 = 8": None,
+        "2x + 3 + 4 = 15": None,
+        "f(3) + 2 = 7": None,
+        "2^3 + 1 = 9": None,
+        "half of 10 + 2 = 7": None,
+        "5 apples + 3 + 1 = 9": None,
+        "x = 5 + 3 = 8": True,
+        "Total: 5 + 3 = 9": False,
     }
     assert {step: equation_holds("", (), step) for step in told} == told
 
@@ -135,6 +152,10 @@ def test_chains_without_a_clock_are_labelled_by_their_equations():
 def test_labels_from_scores():
     (found,) = labelled_by_scores([row(labels=(-1, -1, -1))], [[0.9, 0.5, 0.49]])
     assert found.labels == (1, 1, 0)
+    with pytest.raises(NumericalError, match="not finite"):
+        labelled_by_scores([row(labels=(-1, -1))], [[0.9, float("nan")]])
+    with pytest.raises(DataError, match="scores of 0 solutions for 1"):
+        labelled_by_scores([row()], [])
     with pytest.raises(DataError, match="1 scores for 3 steps"):
         labelled_by_scores([row(labels=(-1, -1, -1))], [[0.9]])
 
@@ -153,6 +174,8 @@ def test_labels_from_a_second_file():
         assert (found.labels, found.outcome) == (labels, outcome)
     with pytest.raises(DataError, match="no row with this id"):
         labelled_by_reference([bare], [])
+    with pytest.raises(DataError, match="another question"):
+        labelled_by_reference([bare], [replace(ROWS[0], question="Begin 1?")])
     with pytest.raises(DataError, match="itself wrong"):
         labelled_by_reference([row("r", (-1,) * 3)], [replace(right, outcome=False)])
 
