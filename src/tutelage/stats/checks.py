@@ -39,9 +39,10 @@ def finite_array(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
     """``values`` as float64, all finite and within 1e100.
 
     Raises:
+        DataError: texts, or rows of different lengths.
         NumericalError: NaN, infinity or a larger number, with its position.
     """
-    array = np.asarray(values, dtype=np.float64)
+    array = _numbers(values, name)
     bad = unusable(array)
     if bad.any():
         place = [int(i) for i in np.argwhere(bad)[0]]
@@ -53,15 +54,24 @@ def finite_array(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
     return array
 
 
+def _numbers(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"{name} cannot be read as numbers: {error}", hint="numbers alone, and as many in each row"
+        ) from error
+
+
 def finite_vector(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
     """``values`` [N] as float64, at least one, all finite.
 
     Raises:
         ShapeError: not one-dimensional.
-        DataError: empty.
+        DataError: empty, texts, or rows of different lengths.
         NumericalError: NaN or infinity, with its position.
     """
-    array = np.asarray(values, dtype=np.float64)
+    array = _numbers(values, name)
     if array.ndim != 1:
         raise ShapeError(f"{name} must be one-dimensional, not of shape {array.shape}")
     if array.size == 0:

@@ -91,3 +91,9 @@ def test_what_cannot_be_tabled_is_refused_with_the_metric():
         classifier_rows([0, 1], [[1.0], [1.0]])
     with pytest.raises(RangeError):
         classifier_rows([0, 2], [[0.5, 0.5]] * 2)
+
+
+@pytest.mark.parametrize("scores", [[["high"]], [[0.1, 0.2], [0.3]]])
+def test_texts_and_rows_of_different_lengths_are_refused(scores):
+    with pytest.raises(DataError, match="scores cannot be read as numbers"):
+        toxicity_metrics(scores)
