@@ -234,7 +234,7 @@ def _summary(
         names = ", ".join(repr(table.classes[k]) for k in unseen[:5])
         notes.append(f"The labels name {names}, which the truth never is: another spelling, or a class of their own?")
     if table.rejected:
-        notes.append(f"{len(table.rejected)} rows were set aside: rejected.jsonl says why.")
+        notes.append(f"{len(table.rejected)} rows or labels were set aside: rejected.jsonl says why.")
     return {
         "format": FORMAT,
         "version": 1,

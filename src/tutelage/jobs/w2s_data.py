@@ -87,7 +87,7 @@ def read_table(config: W2sConfig) -> Table:
         )
     ids = _ids(usable, config.id, path)
     truth = [_name(row.get(config.label)) for _, row in usable]
-    given = _given(config, usable, ids, path)
+    given = _given(config, usable, ids, path, rejected)
     names = {one for one in truth if one is not None} | {name for one in given.values() for name in one}
     classes = tuple(sorted(names))
     if len(classes) < 2:
@@ -227,9 +227,16 @@ def _number(value: Any, where: str, column: str) -> float:
 
 
 def _given(
-    config: W2sConfig, rows: Sequence[tuple[int, Mapping[str, Any]]], ids: Sequence[str], path: Path
+    config: W2sConfig,
+    rows: Sequence[tuple[int, Mapping[str, Any]]],
+    ids: Sequence[str],
+    path: Path,
+    rejected: list[Rejected],
 ) -> dict[str, _Given]:
-    """The supervisor's labels by id: from a file of its own, or from the column ``weak_label`` of the rows."""
+    """The supervisor's labels by id: from a file of its own, or from the column ``weak_label`` of the rows.
+
+    Labels of ids that no row has are added to ``rejected``.
+    """
     if config.weak_labels:
         file = Path(config.weak_labels).expanduser()
         labelled, bad = _rows(file)
@@ -240,15 +247,20 @@ def _given(
         found = {
             name: _label(row, config.id, f"{file}:{line}") for name, (line, row) in zip(names, labelled, strict=True)
         }
-        strangers = [name for name in found if name not in set(ids)]
+        known = set(ids)
+        strangers = [(name, line) for name, (line, _) in zip(names, labelled, strict=True) if name not in known]
         if len(strangers) == len(found):
             raise DataError(
                 "none of these ids is in the data",
                 where=str(file),
-                hint=f"here they are like {strangers[0]!r}, in the data like {ids[0]!r}; "
+                hint=f"here they are like {strangers[0][0]!r}, in the data like {ids[0]!r}; "
                 f"rows without a column {config.id!r} are named by their lines",
             )
-        return {name: one for name, one in found.items() if name in set(ids)}
+        rejected += [
+            Rejected(line, "label_of_no_row", f"in {file.name}: the id {name!r} is in no usable row of the data", name)
+            for name, line in strangers
+        ]
+        return {name: one for name, one in found.items() if name in known}
     found = {}
     for name, (line, row) in zip(ids, rows, strict=True):
         value = row.get(WEAK_LABEL)

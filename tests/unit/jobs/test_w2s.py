@@ -106,6 +106,10 @@ def test_given_labels_from_a_file_of_their_own(tmp_path):
     odd = [{"id": row["id"], "weak_label": "maybe" if i == 60 else row["label"]} for i, row in enumerate(rows)]
     told = w2s(replace(chosen, weak_labels=written(tmp_path / "w3.csv", odd)), tmp_path / "odd").summary["notes"]
     assert any("The labels name 'maybe', which the truth never is" in note for note in told)
+    more = [{"id": "stranger", "yes": 1, "no": 0}, *given]
+    [left] = read_table(replace(chosen, weak_labels=written(tmp_path / "w4.csv", more))).rejected
+    assert (left.line, left.reason) == (2, "label_of_no_row")
+    assert "w4.csv: the id 'stranger'" in left.detail
     classes = written(tmp_path / "w2.csv", [{"id": row["id"], "weak_label": row["label"]} for row in rows])
     assert np.isin(read_table(W2sConfig(data=data, features="a", weak_labels=classes)).given, (0, 1)).all()
 
