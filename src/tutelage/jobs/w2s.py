@@ -25,7 +25,7 @@ from tutelage.jobs.w2s_summary import arm_facts, leading_metric, metric_facts, s
 from tutelage.objectives.weak_to_strong import WeakLossSettings
 from tutelage.training.labelled_items import Items, one_hot
 from tutelage.training.probes import ProbeSettings, TorchProbe
-from tutelage.training.weak_to_strong import Maker, WeakToStrongSettings, labels_of, taught
+from tutelage.training.weak_to_strong import Maker, WeakToStrongSettings, ceiling_of, labels_of, taught
 from tutelage.training.weak_to_strong_report import WeakToStrongReport
 from tutelage.types import FloatArray, IntArray
 
@@ -117,8 +117,9 @@ def _run(folder: RunFolder, config: W2sConfig, table: Table, parts: Parts, conso
         )
         features = found["features"]
         shutil.rmtree(training, ignore_errors=True)  # its checkpoints are of no more use
+        top = phase("ceiling", lambda: _ceiling(table, parts, features, config))[0]["ceiling"]
         arms = {
-            arm: phase(f"arm-{arm}", lambda arm=arm: _arm(arm, table, parts, features, labels, config))[0]  # type: ignore[misc]
+            arm: phase(f"arm-{arm}", lambda arm=arm: _arm(arm, table, parts, features, labels, top, config))[0]  # type: ignore[misc]
             for arm in config.arms
         }
     reports = {arm: _report(found, table, parts, labels) for arm, found in arms.items()}
@@ -144,23 +145,33 @@ def _weak_labels(table: Table, parts: Parts, config: W2sConfig, console: Console
     return {"labels": labels_of(weak, everything, classes)}, {"name": name}
 
 
+def _items(table: Table, features: FloatArray, rows: IntArray, truth: bool = True) -> Items:
+    return Items(tuple(table.ids[i] for i in rows), features[rows], table.truth[rows] if truth else None)
+
+
+def _known(table: Table, parts: Parts) -> IntArray:
+    known: IntArray = parts.pool[table.truth[parts.pool] >= 0]
+    return known
+
+
+def _ceiling(table: Table, parts: Parts, features: FloatArray, config: W2sConfig) -> tuple[Arrays, dict[str, Any]]:
+    """Probabilities of the ceiling, which all arms share, on the test [M, K]."""
+    learnt, test = (_items(table, features, rows) for rows in (_known(table, parts), parts.test))
+    return {"ceiling": ceiling_of(_probe("xent", config), learnt, test, len(table.classes), seed=config.seed)}, {}
+
+
 def _arm(
-    arm: str, table: Table, parts: Parts, features: FloatArray, labels: FloatArray, config: W2sConfig
+    arm: str, table: Table, parts: Parts, features: FloatArray, labels: FloatArray, top: FloatArray, config: W2sConfig
 ) -> tuple[Arrays, dict[str, Any]]:
     """Probabilities of student and ceiling on the test [M, K], by epoch [E, M, K], and the student's on all rows."""
-    known = parts.pool[table.truth[parts.pool] >= 0]
-
-    def items(rows: IntArray, truth: bool = True) -> Items:
-        return Items(tuple(table.ids[i] for i in rows), features[rows], table.truth[rows] if truth else None)
-
     report = taught(
-        items(parts.pool, truth=False),
+        _items(table, features, parts.pool, truth=False),
         labels[parts.pool],
         labels[parts.test],
-        items(parts.test),
+        _items(table, features, parts.test),
         student=_probe(arm, config),
-        ceiling=_probe("xent", config),
-        truth=items(known),
+        truth=_items(table, features, _known(table, parts)),
+        ceiling_on_test=top,
         settings=WeakToStrongSettings(labels="hard" if arm == "hard" else "soft", seed=config.seed),
     )
     rows = report.learner.predict_proba(features)

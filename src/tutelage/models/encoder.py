@@ -8,7 +8,7 @@ import numpy as np
 from sentence_transformers import SentenceTransformer
 
 from tutelage.errors import ModelError, NumericalError
-from tutelage.models.loading import choose_device
+from tutelage.models.loading import choose_device, no_bars
 from tutelage.models.source import find_source, weight_files, weights_hash
 from tutelage.types import FloatArray
 
@@ -37,13 +37,14 @@ class Encoder:
         files = weight_files(source.folder, index="model.safetensors.index.json")
         self.weights_hash = weights_hash(files)
         try:
-            self.model = SentenceTransformer(
-                str(source.folder),
-                device=str(choose_device(device)),
-                trust_remote_code=False,
-                local_files_only=True,
-                model_kwargs={"use_safetensors": True},
-            )
+            with no_bars():
+                self.model = SentenceTransformer(
+                    str(source.folder),
+                    device=str(choose_device(device)),
+                    trust_remote_code=False,
+                    local_files_only=True,
+                    model_kwargs={"use_safetensors": True},
+                )
         except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
             raise ModelError(
                 f"sentence-transformers cannot load this encoder: {error}",

@@ -17,7 +17,16 @@ from tutelage.training.probes import Classifier
 from tutelage.training.weak_to_strong_report import WeakToStrongReport
 from tutelage.types import FloatArray
 
-__all__ = ["Items", "Maker", "WeakToStrongSettings", "bootstrapped", "labels_of", "taught", "weak_to_strong"]
+__all__ = [
+    "Items",
+    "Maker",
+    "WeakToStrongSettings",
+    "bootstrapped",
+    "ceiling_of",
+    "labels_of",
+    "taught",
+    "weak_to_strong",
+]
 
 Maker = Callable[[int], Classifier]
 """A seed to a classifier that has learnt nothing."""
@@ -113,6 +122,7 @@ def taught(
     student: Maker,
     ceiling: Maker | None = None,
     truth: Items,
+    ceiling_on_test: FloatArray | None = None,
     settings: WeakToStrongSettings | None = None,
 ) -> WeakToStrongReport:
     """The second half of :func:`weak_to_strong`, for labels from anywhere: people, debates, ensembles, a file.
@@ -125,6 +135,8 @@ def taught(
         student: makes the student.
         ceiling: see :func:`weak_to_strong`.
         truth: items with truth for the ceiling.
+        ceiling_on_test: [M, K] what :func:`ceiling_of` gave before, for students that share one ceiling; none is
+            trained then.
         settings: the protocol; ``split`` is not read.
 
     Raises:
@@ -140,20 +152,27 @@ def taught(
     if hasattr(learner, "watch"):
         learner.watch = test.inputs
     learner.fit(pool.inputs, given)
-    top = (ceiling or student)(derive(settings.seed, "student"))  # the same weights and order: only labels differ
-    top.fit(truth.inputs, one_hot(truth.truth, classes))
+    if ceiling_on_test is None:
+        ceiling_on_test = ceiling_of(ceiling or student, truth, test, classes, seed=settings.seed)
     return WeakToStrongReport(
         ids=test.ids,
         truth=test.truth,
         weak=np.asarray(weak_on_test, dtype=np.float64),
         student=labels_of(learner, test, classes),
-        ceiling=labels_of(top, test, classes),
+        ceiling=ceiling_on_test,
         pool_ids=pool.ids,
         pool_labels=np.asarray(labels, dtype=np.float64),
         pool_truth=pool.labels,
         by_epoch=tuple(getattr(learner, "watched", ())),
         learner=learner,
     )
+
+
+def ceiling_of(make: Maker, truth: Items, test: Items, classes: int, *, seed: int) -> FloatArray:
+    """What the ceiling, trained on ``truth``, says of ``test`` [M, K]; the seed is that of :func:`taught`."""
+    top = make(derive(seed, "student"))  # the student's weights and order: only labels differ
+    top.fit(truth.inputs, one_hot(truth.truth, classes))
+    return labels_of(top, test, classes)
 
 
 def bootstrapped(

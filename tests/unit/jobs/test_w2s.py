@@ -155,7 +155,7 @@ def everything(folder):
     return found | {"results.json": {k: v for k, v in told.items() if k not in ("created", "seconds", "command")}}
 
 
-PHASES = ("labels", "features", "arm-xent", "arm-hard", "arm-conf")
+PHASES = ("labels", "features", "ceiling", "arm-xent", "arm-hard", "arm-conf")
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

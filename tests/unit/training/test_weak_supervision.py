@@ -8,7 +8,15 @@ from sklearn.linear_model import LogisticRegression
 
 from tutelage.errors import DataError, NumericalError, RangeError, ShapeError
 from tutelage.stats import performance_gap_recovered
-from tutelage.training.weak_to_strong import Items, WeakToStrongSettings, bootstrapped, taught, weak_to_strong
+from tutelage.training.probes import ProbeSettings, TorchProbe
+from tutelage.training.weak_to_strong import (
+    Items,
+    WeakToStrongSettings,
+    bootstrapped,
+    ceiling_of,
+    taught,
+    weak_to_strong,
+)
 
 CLASSES = 3
 
@@ -115,6 +123,21 @@ def test_a_supervisor_that_is_always_right_leaves_nothing_to_ask_about_its_error
     report = taught(pool, np.eye(CLASSES)[pool.labels], truth, test, student=blurred(0.1), truth=pool)
     assert report.agreement().where_wrong is None
     assert not report.recovered().defined
+
+
+def test_a_ceiling_that_was_trained_before_is_the_one_that_would_be():
+    pool, test = items(30, 2, "p"), items(20, 1, "t")
+    probs = np.full((30, CLASSES), 1 / CLASSES)
+
+    def probe(seed):
+        return TorchProbe(ProbeSettings(epochs=2), seed=seed)
+
+    alone = taught(pool, probs, probs[:20], test, student=probe, truth=pool)
+    top = ceiling_of(probe, pool, test, CLASSES, seed=WeakToStrongSettings().seed)
+    Recorder.made.clear()
+    shared = taught(pool, probs, probs[:20], test, student=blurred(1.0), truth=pool, ceiling_on_test=top)
+    assert np.array_equal(shared.ceiling, alone.ceiling)
+    assert len(Recorder.made) == 1  # the student; no other ceiling
 
 
 @pytest.mark.parametrize("fresh", [False, True])
