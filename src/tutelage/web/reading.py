@@ -46,7 +46,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What evidence says about one claim of a paper."""
+    """What evidence says about one claim of a paper; ``arms`` and ``notes`` are those of its whole run."""
 
     slug: str
     title: str
@@ -58,6 +58,8 @@ class Verdict:
     tier: str
     seeds: int
     command: str
+    arms: Mapping[str, str]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ def _read_all(paths: Sequence[Path]) -> tuple[tuple[Verdict, ...], tuple[str, ..
 
 def _verdicts(found: Mapping[str, Any]) -> list[Verdict]:
     title, family = str(found["paper"]["title"]), str(found["paper"].get("family", ""))
-    facts = (found["tier"], len(found["seeds"]), found["command"])
+    facts = (found["tier"], len(found["seeds"]), found["command"], found.get("described", {}), tuple(found["notes"]))
     return [
         Verdict(
             found["slug"], title, family, c["id"], c["statement"], c["verdict"], tuple(map(_part, c["parts"])), *facts

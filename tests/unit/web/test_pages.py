@@ -111,11 +111,25 @@ def test_a_catalogued_paper_shows_claims_evidence_and_the_command(site):
         for delta in (part["delta"] for part in claim["parts"]):
             low, high = (f"{delta[end]:.3f}".replace("-", "\u2212") for end in ("low", "high"))
             assert f"[{low}, {high}]" in page.text
+    assert FOUND["notes"]
+    assert all(" ".join(note.split()) in " ".join(page.text.split()) for note in FOUND["notes"])
     assert "What it claims" in page.text
     assert "Related papers" in page.text
     out = [attrs for tag, attrs in page.elements if tag == "a" and attrs["href"].startswith("https://arxiv.org/abs/")]
     assert out
     assert all("noreferrer" in attrs["rel"] for attrs in out)
+
+
+def test_the_arms_of_a_run_are_described(site):
+    told = {"main": "the <method> itself", "none": "the model before"}
+    (site.evidence / "raft.json").write_text(json.dumps(FOUND | {"described": told, "notes": []}))
+    try:
+        page = read(site.client.get("/paper/raft").text)
+        assert page.errors == []
+        assert all(name in page.text and what in page.text for name, what in told.items())
+        assert "does not show" not in page.text
+    finally:
+        (site.evidence / "raft.json").write_text(EVIDENCE.read_text(encoding="utf-8"))
 
 
 def test_an_imported_paper_shows_its_abstract(site):
