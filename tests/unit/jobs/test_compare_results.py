@@ -223,6 +223,7 @@ def test_several_metrics_of_one_task_keep_their_names():
     assert len(document.regressions) == 1
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_items_take_seconds():
     old, new = graded(100_000, -0.01)
     groups = {"topic": tuple(f"g{i % 50}" for i in range(100_000))}

@@ -158,6 +158,7 @@ def everything(folder):
 PHASES = ("labels", "features", "ceiling", "arm-xent", "arm-hard", "arm-conf")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("last", PHASES)
 def test_a_run_killed_at_any_phase_ends_with_the_same_bits(tmp_path, numbers, monkeypatch, last, when):

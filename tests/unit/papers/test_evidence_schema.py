@@ -43,6 +43,7 @@ def test_there_is_evidence_to_look_at():
     assert {path.stem for path in COMMITTED} >= {"raft", "stationary-representations"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.stem)
 def test_every_changed_leaf_of_claims_rules_and_configuration_is_refused(path):
     good = read_evidence(path)

@@ -70,6 +70,7 @@ def test_refused_before_anything_is_run_without_one(slug, found, tmp_path, monke
     assert json.loads(plan.output)["config"]["tier"] == "gpu"
 
 
+@pytest.mark.slow
 def test_a_run_goes_through_and_says_where_it_was(found, tmp_path, monkeypatch):
     found("meta")  # a device that is no CPU and computes nothing: how far it gets shows that it is used
     one = load_recipe(SLUG)

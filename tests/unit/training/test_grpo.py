@@ -52,6 +52,7 @@ def global_states():
     return random.getstate(), np.random.get_state()[1].tolist(), torch.random.get_rng_state().tolist()  # noqa: NPY002
 
 
+@pytest.mark.slow
 def test_the_same_call_gives_the_same_weights_and_leaves_the_generators_alone(tmp_path):
     first, second, other = tiny(), tiny(), tiny()
     before = global_states()

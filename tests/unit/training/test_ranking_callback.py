@@ -77,6 +77,7 @@ def test_tokens_are_those_of_trl(tiny, tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_the_same_call_gives_the_same_weights_and_leaves_generators_and_mode_alone(tiny_model_dir, tmp_path):
     from tutelage.models import load
 
