@@ -36,7 +36,9 @@ from transformers import LlamaForSequenceClassification
 
 from tutelage.data.steps import StepRow
 from tutelage.models import LoadedModel
-from tutelage.papers.lab.chain_rewards import ChainRewards, picked, scorer, step_texts
+from tutelage.papers.lab.chain_choice import picked
+from tutelage.papers.lab.chain_models import reward_head, step_texts
+from tutelage.papers.lab.chain_rewards import ChainRewards
 from tutelage.papers.lab.chains import Worked, spoil, worked
 from tutelage.papers.recipes.multi_domain_reward_models import cpu
 from tutelage.seeds import derive
@@ -60,11 +62,11 @@ def pairs(world: ChainRewards, seed: int) -> list[tuple[Worked, Worked]]:
 def ours(base: LoadedModel, rows: list[tuple[Worked, Worked]], seed: int) -> tuple[HeadRewardModel, float]:
     """The trained scorer and the seconds of its training."""
     given = [
-        StepRow(f"{one.chain.id}-{one.right}", one.chain.question, step_texts(one), one.labels, one.right)
+        StepRow(f"{one.chain.id}-{one.right}", one.chain.question, step_texts(one.steps), one.labels, one.right)
         for pair in rows
         for one in pair
     ]
-    model = scorer(base, "dORM")
+    model = reward_head(base, base.model, "dORM")
     started = time.process_time()
     fit_reward_model(model, given, FIT, seed=seed)
     return model, time.process_time() - started
@@ -75,11 +77,11 @@ def theirs(base: LoadedModel, rows: list[tuple[Worked, Worked]], seed: int) -> t
     from datasets import Dataset
     from trl import RewardConfig, RewardTrainer
 
-    model = scorer(base, "dORM")
+    model = reward_head(base, base.model, "dORM")
     classifier = LlamaForSequenceClassification(_config(base))
     classifier.model.load_state_dict(copy.deepcopy(base.model.model.state_dict()))
     torch.nn.init.zeros_(classifier.score.weight)
-    ids = [[model.encode(one.chain.question, step_texts(one))[0] for one in pair] for pair in rows]
+    ids = [[model.encode(one.chain.question, step_texts(one.steps))[0] for one in pair] for pair in rows]
     settings = RewardConfig(
         output_dir=tempfile.mkdtemp(),
         num_train_epochs=FIT.epochs,
@@ -123,7 +125,7 @@ def _config(base: LoadedModel) -> Any:
 def quality(model: HeadRewardModel, tested: dict[str, list[Worked]]) -> tuple[dict[str, float], float]:
     """Right choices by question, and the mean AUC over the lengths."""
     solutions = [one for row in tested.values() for one in row]
-    scores = [one[-1] for one in model.score_all([(one.chain.question, step_texts(one)) for one in solutions])]
+    scores = [one[-1] for one in model.score_all([(one.chain.question, step_texts(one.steps)) for one in solutions])]
     told = length_diagnostic(scores, [one.right for one in solutions], [len(one.results) for one in solutions])
     return picked(tested, scores, "best_of_n"), fmean(one.auc for one in told.bins)
 

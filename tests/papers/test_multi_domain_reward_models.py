@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from tutelage.errors import ModelError
-from tutelage.papers.lab.chain_rewards import picked, scorer
+from tutelage.papers.lab.chain_choice import picked
+from tutelage.papers.lab.chain_models import reward_head
 from tutelage.papers.lab.chains import answer_of, chains, spoil, worked
 from tutelage.papers.recipes.multi_domain_reward_models import _by_rule, cpu, curves, run, smoke
 
@@ -81,7 +82,8 @@ def test_what_the_base_reads_says_truly_what_is_wrong(monkeypatch):
 def test_a_step_is_scored_at_its_result(tmp_path, monkeypatch):
     monkeypatch.setenv("TUTELAGE_HOME", str(tmp_path / "home"))
     config = smoke(1)
-    model = scorer(config.world.base(config.base), "dPRM")
+    base = config.world.base(config.base)
+    model = reward_head(base, base.model, "dPRM")
     row = config.world.labelled(0, 0.0)[1]
     ids, places = model.encode(row.question, row.steps)
     assert [model.tokenizer.decode(ids[: place + 1]).rpartition("=")[2].strip() for place in places] == [

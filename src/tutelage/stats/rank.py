@@ -14,11 +14,23 @@ from tutelage.stats.checks import Labels, cluster_codes, finite_array
 from tutelage.stats.resampling import bootstrap_interval, check_settings, cluster_table, resampled_totals
 from tutelage.types import Estimate
 
-__all__ = ["RankCorrelation", "item_means", "kendall_tau", "resampled_means", "spearman"]
+__all__ = ["RankCorrelation", "item_means", "kendall_tau", "rank_auc", "resampled_means", "spearman"]
 
 Floats = npt.NDArray[np.float64]
 _NUMBERS_AT_ONCE = 8_000_000
 _DIGITS = 12  # equal means may differ in the last bits
+
+
+def rank_auc(values: Floats, positive: npt.NDArray[np.bool_]) -> float:
+    """Area under the ROC curve: the chance that a positive one [N] has the higher value, ties counting half.
+
+    NaN where all are of one kind.
+    """
+    good = int(positive.sum())
+    pairs = good * (positive.size - good)
+    if not pairs:
+        return float("nan")
+    return float((distributions.rankdata(values)[positive].sum() - good * (good + 1) / 2) / pairs)
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from tutelage.errors import DataError, RangeError, ShapeError
 from tutelage.stats.checks import Labels, cluster_codes, finite_vector
 from tutelage.stats.intervals import share_interval
-from tutelage.stats.rank import RankCorrelation, spearman
+from tutelage.stats.rank import RankCorrelation, rank_auc, spearman
 from tutelage.stats.resampling import check_settings, tails
 from tutelage.types import Estimate
 
@@ -109,7 +108,7 @@ def length_diagnostic(
     found = tuple(
         LengthBin(
             float(steps[one].min()), float(steps[one].max()), float(steps[one].mean()), one.size,
-            _auc(values[one], right[one]),
+            rank_auc(values[one], right[one]),
         )
         for one in kept
     )  # fmt: skip
@@ -129,12 +128,6 @@ def length_diagnostic(
     return LengthDiagnostic(
         found, interval, (_by_length(values, steps, right), _by_length(values, steps, ~right)), values.size - used
     )
-
-
-def _auc(values: Floats, right: npt.NDArray[np.bool_]) -> float:
-    good = int(right.sum())
-    ranks = rankdata(values)[right].sum()
-    return float((ranks - good * (good + 1) / 2) / (good * (right.size - good)))
 
 
 def _slopes(

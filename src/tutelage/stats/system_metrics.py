@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from tutelage.errors import DataError, RangeError, ShapeError
 from tutelage.stats.checks import Labels, finite_array
 from tutelage.stats.gap_recovered import GapRecovered, performance_gap_recovered
+from tutelage.stats.rank import rank_auc
 
 __all__ = [
     "CLASSIFIER_METRICS",
@@ -183,15 +183,7 @@ def _roc_auc(rows: Floats) -> float:
     """Area under the ROC curve; of more than two classes the mean of each against all others."""
     truth, probs = rows[:, 0], rows[:, 2:]
     classes = [1] if probs.shape[1] == 2 else range(probs.shape[1])
-    areas = []
-    for one in classes:
-        of_class = truth == one
-        yes, no = int(of_class.sum()), int((~of_class).sum())
-        if not yes or not no:
-            return float("nan")
-        ranks = rankdata(probs[:, one])
-        areas.append((ranks[of_class].sum() - yes * (yes + 1) / 2) / (yes * no))
-    return float(np.mean(areas))
+    return float(np.mean([rank_auc(probs[:, one], truth == one) for one in classes]))
 
 
 CLASSIFIER_METRICS: Mapping[str, SystemMetric] = {

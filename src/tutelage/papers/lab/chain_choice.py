@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
 
 from tutelage.papers.lab.chain_models import Written
+from tutelage.papers.lab.chains import Worked
 from tutelage.stats import select, spearman
+from tutelage.stats.rank import rank_auc
 from tutelage.stats.selection import Selection
 from tutelage.training.reward_heads import HeadRewardModel
 
-__all__ = ["Solutions", "auc", "rho", "scored", "shares", "voted"]
+__all__ = ["Solution", "Solutions", "auc", "picked", "rho", "scored", "shares", "voted"]
 
 Solutions = Sequence[Sequence[Written]]
+Solution = Written | Worked
 
 
 def scored(model: HeadRewardModel, written: Sequence[Written]) -> list[list[float]]:
@@ -27,22 +30,26 @@ def scored(model: HeadRewardModel, written: Sequence[Written]) -> list[list[floa
 
 def voted(drawn: Solutions, scores: Sequence[float] | None = None, how: Selection = "majority") -> dict[str, float]:
     """1 where the answer that is chosen among a question's samples is right."""
+    return picked({row[0].chain.id: row for row in drawn}, scores, how)
+
+
+def picked(
+    groups: Mapping[str, Sequence[Solution]], scores: Sequence[float] | None, how: Selection
+) -> dict[str, float]:
+    """Per question 1 if the choice by the scores of all solutions, in their order, is right."""
     found, start = {}, 0
-    for row in drawn:
-        weights = None if scores is None else scores[start : start + len(row)]
-        choice = select([one.answer for one in row], weights, how)
-        found[row[0].chain.id] = float(choice.index is not None and row[choice.index].right)
+    for name, row in groups.items():
+        own = None if scores is None else scores[start : start + len(row)]
+        choice = select([one.answer for one in row], own, how)
+        found[name] = float(choice.index is not None and row[choice.index].right)
         start += len(row)
     return found
 
 
 def auc(scores: Sequence[float], right: Sequence[Any]) -> float:
-    """Chance that a right one scores above a wrong one, ties counting half; one half where there is but one kind."""
-    flags = np.array(right, dtype=bool)
-    good, bad = flags.sum(), (~flags).sum()
-    if not good or not bad:
-        return 0.5
-    return float((rankdata(scores)[flags].sum() - good * (good + 1) / 2) / (good * bad))
+    """:func:`tutelage.stats.rank.rank_auc`; one half where there is but one kind."""
+    found = rank_auc(np.asarray(scores, dtype=np.float64), np.array(right, dtype=bool))
+    return 0.5 if math.isnan(found) else found
 
 
 def shares(drawn: Solutions, what: Callable[[Written], bool]) -> dict[str, float]:

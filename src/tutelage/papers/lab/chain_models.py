@@ -18,20 +18,30 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from tutelage.chat_template import render
 from tutelage.data.steps import StepRow
 from tutelage.models import LoadedModel
 from tutelage.models.reward import RewardKind
 from tutelage.papers.lab.arm import answers
-from tutelage.papers.lab.chains import STEP, Chain, Worked, answer_of, chains, moved, step_is_wrong, worked
+from tutelage.papers.lab.chains import (
+    STEP,
+    Chain,
+    Worked,
+    answer_of,
+    chains,
+    chains_of_half,
+    moved,
+    step_is_wrong,
+    worked,
+)
 from tutelage.papers.lab.instructions import Exercise
-from tutelage.papers.lab.pretraining import BaseSettings, pretrained
+from tutelage.papers.lab.pretraining import BaseSettings, around_prompt, pretrained
 from tutelage.papers.lab.world import WORLD_SEED
 from tutelage.seeds import derive
 from tutelage.training.reward_heads import HeadRewardModel, ScalarHead
 
 __all__ = [
     "SEPARATOR",
+    "TOKENS_A_STEP",
     "Haste",
     "Written",
     "corrected",
@@ -41,7 +51,9 @@ __all__ = [
     "reply",
     "reward_head",
     "sampled",
+    "step_texts",
     "supervised_texts",
+    "taken_back",
     "trap",
 ]
 
@@ -75,17 +87,23 @@ class Written:
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """The lines as heads score them: what parts two steps stands before the later one.
-
-        So a step ends in its result, where a model that has read corrections knows whether it would take it back.
-        """
-        return tuple(f"{SEPARATOR if place else ''} {line}" for place, line in enumerate(self.lines))
+        """The lines as heads score them."""
+        return step_texts(self.lines)
 
     def row(self, name: str) -> StepRow | None:
         """The solution to train a reward model on; None when nothing was written."""
         if not self.lines:
             return None
         return StepRow(name, self.chain.question, self.steps, self.labels, self.right)
+
+
+def step_texts(lines: Sequence[str]) -> tuple[str, ...]:
+    """Lines as heads score them: what parts two steps stands before the later one.
+
+    So a step ends in its result, the place where a model that has read corrections, if it had to go on, would take a
+    wrong one back. One token further its opinion is gone: later places only see what its lower layers knew there.
+    """
+    return tuple(f"{SEPARATOR if place else ''} {line}" for place, line in enumerate(lines))
 
 
 def reply(solution: Worked) -> str:
@@ -100,21 +118,19 @@ def supervised_texts(given: Sequence[Chain]) -> list[tuple[str, str, str]]:
 
 def corrected_model(settings: BaseSettings, longest: int, *, rows: int = ROWS, console: Any = None) -> LoadedModel:
     """The base: it has read right chains of 1 to ``longest`` moves with numbers taken back. Trained once, then kept."""
-    count, lengths = min(settings.steps * settings.batch_size, rows), range(1, longest + 1)
-    found = []
-    for place, length in enumerate(lengths):
-        share = len(range(place, count, longest))
-        drawn = chains(3 * share + 20, [length], seed=0, label="read", repeats=True)
-        found += [one for one in drawn if not derive(0, "half", one.question) % 2][
-            :share
-        ]  # the other half stays unread
+    count = min(settings.steps * settings.batch_size, rows)
+    found = chains_of_half(count, range(1, longest + 1), 0, seed=0, label="read", repeats=True)
     texts = [Exercise(one.id, "chain", one.question, corrected(one)) for one in found]
     return pretrained("chains-corrected", texts, settings, spread=1 / math.sqrt(settings.width), console=console)
 
 
 def corrected(chain: Chain) -> str:
     """The right solution with a wrong number here and there, taken back at once."""
-    draw = random.Random(derive(0, "corrected", chain.id))
+    return taken_back(chain, random.Random(derive(0, "corrected", chain.id)))
+
+
+def taken_back(chain: Chain, draw: random.Random) -> str:
+    """The right solution; a fifth of the results is preceded by a wrong one and "no"."""
     text = ""
     for step, value in zip(worked(chain).steps, chain.values[1:], strict=True):
         said = step
@@ -224,15 +240,14 @@ def sampled(
 def reward_head(
     base: LoadedModel, model: PreTrainedModel, kind: RewardKind, *, frozen: bool = False, seed: int = 0
 ) -> HeadRewardModel:
-    """An untrained head on a copy of ``model``, for steps as :attr:`Written.steps` has them.
+    """An untrained head on a copy of ``model``, for steps as :func:`step_texts` gives them.
 
     With ``frozen`` the head alone is trained. Otherwise the model moves before a head of zeros has learnt to read it,
     and a thousand labels do not bring back what it knew.
     """
     torch.manual_seed(derive(seed, "reward head") % 2**31)
     owned = copy.deepcopy(model).requires_grad_(not frozen)
-    mark = "\x1a"
-    before, after = render(base.tokenizer, [{"role": "user", "content": mark}], header=True).split(mark)
+    before, after = around_prompt(base.tokenizer)
 
     def prompt(question: str) -> str:
         return before + question + after

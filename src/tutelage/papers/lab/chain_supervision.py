@@ -18,7 +18,7 @@ from tutelage.data.steps import StepRow
 from tutelage.data.supervision import Supervised, TaskPair
 from tutelage.models import LoadedModel
 from tutelage.papers.lab.arm import answers
-from tutelage.papers.lab.chain_models import read, reply
+from tutelage.papers.lab.chain_models import TOKENS_A_STEP, read, reply
 from tutelage.papers.lab.chains import Chain, Worked, chains, spoil, spoil_set, worked
 from tutelage.papers.lab.instructions import Exercise
 from tutelage.papers.lab.pretraining import BaseSettings, pretrained, tokenised
@@ -40,7 +40,6 @@ __all__ = [
     "supervision_base",
 ]
 
-TOKENS_A_STEP = 6
 FORM_SEED = 5  # of the results that stand in solutions of which only the form is learnt
 
 

@@ -17,7 +17,19 @@ from tutelage.errors import RangeError
 from tutelage.papers.lab.world import WORLD_SEED
 from tutelage.seeds import derive
 
-__all__ = ["MODULUS", "Chain", "Worked", "answer_of", "chains", "spoil", "spoil_set", "step_is_wrong", "worked"]
+__all__ = [
+    "MODULUS",
+    "Chain",
+    "Worked",
+    "answer_of",
+    "chains",
+    "chains_of_half",
+    "half_of",
+    "spoil",
+    "spoil_set",
+    "step_is_wrong",
+    "worked",
+]
 
 MODULUS = 10
 OPERATIONS = "+-"
@@ -86,9 +98,14 @@ class Worked:
         return tuple(int(i not in self.wrong) for i in range(len(self.results)))
 
     @property
+    def answer(self) -> int:
+        """The number it ends in."""
+        return self.results[-1]
+
+    @property
     def right(self) -> bool:
         """Whether it ends in the right number."""
-        return self.results[-1] == self.chain.answer
+        return self.answer == self.chain.answer
 
     @property
     def propagated(self) -> int:
@@ -146,6 +163,37 @@ def chains(
             found.append(Chain(f"{label}-{length}-{len(found)}", *key, modulus))
             if not repeats:
                 taken.add(key)
+    return found
+
+
+def half_of(chain: Chain) -> int:
+    """0: for base models to read; 1: to be labelled or tested."""
+    return derive(0, "half", chain.question) % 2
+
+
+def chains_of_half(
+    count: int,
+    lengths: Sequence[int],
+    half: int,
+    *,
+    seed: int,
+    label: str,
+    avoid: Iterable[Chain] = (),
+    repeats: bool = False,
+) -> list[Chain]:
+    """As many chains of each length as can be, all of one half (:func:`half_of`); arguments as :func:`chains`.
+
+    Raises:
+        RangeError: there are not so many of a length.
+    """
+    found, held = [], tuple(avoid)
+    for place, length in enumerate(lengths):
+        share = len(range(place, count, len(lengths)))
+        drawn = chains(3 * share + 20, [length], seed=seed, label=label, avoid=held, repeats=repeats)
+        pool = [one for one in drawn if half_of(one) == half]
+        if len(pool) < share:
+            raise RangeError(f"there are not {share} chains of length {length} in this half")
+        found += pool[:share]
     return found
 
 

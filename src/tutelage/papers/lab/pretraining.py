@@ -32,7 +32,7 @@ from tutelage.training.settings import RolloutSettings, TrainSettings
 from tutelage.training.task import Example, TrainingTask
 from tutelage.training.trainer import Trainer
 
-__all__ = ["WINDOW", "BaseSettings", "kept_folder", "kept_model", "pretrained", "tokenised"]
+__all__ = ["WINDOW", "BaseSettings", "around_prompt", "kept_folder", "kept_model", "pretrained", "tokenised"]
 
 WINDOW = 192
 SPREAD = 0.02
@@ -117,13 +117,19 @@ def kept_model(
     return load(str(folder), dtype="float32", device="cpu")
 
 
+def around_prompt(tokenizer: PreTrainedTokenizerBase) -> tuple[str, str]:
+    """What the chat template puts before a question and after it, up to where the reply begins."""
+    mark = "\x1a"
+    before, after = chat.render(tokenizer, [{"role": "user", "content": mark}], header=True).split(mark)
+    return before, after
+
+
 def tokenised(rows: Sequence[tuple[str, str, str]], tokenizer: PreTrainedTokenizerBase) -> list[Example]:
     """Rows of (id, prompt, reply) as token ids, the end of the turn included; all in one call, which is much faster.
 
     A row with an empty prompt is a document: plain text after the token that begins a text, without a template.
     """
-    mark = "\x1a"
-    before, after = chat.render(tokenizer, [{"role": "user", "content": mark}], header=True).split(mark)
+    before, after = around_prompt(tokenizer)
     end = chat.end_of_turn_ids(tokenizer)
     prompts = tokenizer([before + prompt + after for _, prompt, _ in rows], add_special_tokens=False)["input_ids"]
     replies = tokenizer([reply for _, _, reply in rows], add_special_tokens=False)["input_ids"]

@@ -19,7 +19,9 @@ from tutelage.errors import ModelError
 from tutelage.models import LoadedModel
 from tutelage.papers.claim import Claim, Paper, Part, Plan, recipe
 from tutelage.papers.folder import RecipeFolder
-from tutelage.papers.lab.chain_rewards import ChainRewards, picked, scorer, step_texts
+from tutelage.papers.lab.chain_choice import picked
+from tutelage.papers.lab.chain_models import reward_head, step_texts
+from tutelage.papers.lab.chain_rewards import ChainRewards
 from tutelage.papers.lab.chains import Worked, answer_of
 from tutelage.papers.lab.pretraining import BaseSettings
 from tutelage.papers.lab.verdicts import finished
@@ -180,9 +182,9 @@ def _arm(
     arm: str, seed: int, base: LoadedModel, tested: Mapping[str, Sequence[Worked]], config: RewardConfig
 ) -> dict[str, Any]:
     started = time.process_time()
-    model = scorer(base, "dORM" if arm == "dorm" else "dPRM")
+    model = reward_head(base, base.model, "dORM" if arm == "dorm" else "dPRM")
     losses = fit_reward_model(model, config.world.labelled(seed, FLIPS.get(arm, 0.0)), config.fit, seed=seed)
-    steps = model.score_all([(one.chain.question, step_texts(one)) for row in tested.values() for one in row])
+    steps = model.score_all([(one.chain.question, step_texts(one.steps)) for row in tested.values() for one in row])
     rules = {"": "min"} if arm == "dorm" else {"": "min", "_product": "prod", "_mean": "mean"}
     found: dict[str, dict[str, float]] = {"loss_at_the_end": {"run": fmean(losses[-10:])}}
     for suffix, how in rules.items():
