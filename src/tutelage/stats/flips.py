@@ -13,6 +13,7 @@ import numpy.typing as npt
 from tutelage.errors import RangeError, ShapeError
 from tutelage.stats.alignment import Aligned, align
 from tutelage.stats.checks import cluster_codes
+from tutelage.stats.independent import difference_bounds
 from tutelage.stats.intervals import mean_interval, proportion_interval, share_interval
 from tutelage.stats.paired_proportions import PairedCounts, mcnemar
 from tutelage.stats.resampling import bootstrap_interval, check_settings, resampled_cells
@@ -121,8 +122,7 @@ class FlipReport:
         if not math.isclose(rate.level, baseline.level):
             raise RangeError(f"a rate at level {rate.level} and a baseline at {baseline.level}")
         excess = rate.value - baseline.value
-        low = excess - math.hypot(rate.value - rate.low, baseline.high - baseline.value)
-        high = excess + math.hypot(rate.high - rate.value, baseline.value - baseline.low)
+        low, high = difference_bounds(rate, baseline)
         n, clusters = min(rate.n, baseline.n), min(rate.n_clusters, baseline.n_clusters)
         return Estimate(excess, max(-1.0, low), min(1.0, high), rate.level, "square and add", n, clusters)
 
