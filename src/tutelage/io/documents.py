@@ -1,15 +1,16 @@
-"""Reading JSON documents that Tutelage wrote."""
+"""JSON documents that Tutelage wrote, and values made fit for one."""
 
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
 
 from tutelage.errors import DataError
 
-__all__ = ["read_json"]
+__all__ = ["finite", "read_json"]
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:
@@ -28,3 +29,17 @@ def read_json(path: str | os.PathLike[str]) -> Any:
         raise DataError("the document is nested too deeply", where=os.fspath(path)) from error
     except ValueError as error:  # not UTF-8, not JSON, a number of too many digits
         raise DataError(f"not a JSON document: {error}", where=os.fspath(path)) from error
+
+
+def finite(value: Any) -> Any:
+    """``value`` with None in place of infinities and NaN, which JSON has no words for, all the way down.
+
+    Example:
+        >>> finite({"low": float("-inf"), "ends": (0.5, float("nan"))})
+        {'low': None, 'ends': [0.5, None]}
+    """
+    if isinstance(value, dict):
+        return {str(key): finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -13,6 +12,7 @@ from tutelage.data import Rejected, write_rejected
 from tutelage.data.steps import UNKNOWN, StepRow, from_trl, read_step_rows, step_row
 from tutelage.errors import ConfigError, DataError
 from tutelage.io import file_sha256, write_json
+from tutelage.io.documents import finite
 from tutelage.measure.results import write_native
 from tutelage.measure.step_labels import (
     equation_holds,
@@ -90,7 +90,7 @@ def audit_supervision(
         "against": None if against is None else os.fspath(against),
         "labels": labels,
         "set_aside": len(rejected),
-        **_finite(asdict(quality)),
+        **finite(asdict(quality)),
     }
     if out is not None:
         write_native(out / "supervision.jsonl", solution_errors(rows), {"name": Path(path).name})
@@ -135,12 +135,3 @@ def _against(rows: list[StepRow], path: str | os.PathLike[str]) -> list[StepRow]
         raise DataError(
             error.what, where=where if where.startswith(name) else f"{name}: {where}", hint=error.hint
         ) from None
-
-
-def _finite(value: Any) -> Any:
-    """Infinite ends of intervals as None, all the way down."""
-    if isinstance(value, dict):
-        return {str(key): _finite(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -122,7 +122,7 @@ def _run(folder: RunFolder, config: W2sConfig, table: Table, parts: Parts, conso
             arm: phase(f"arm-{arm}", lambda arm=arm: _arm(arm, table, parts, features, labels, top, config))[0]  # type: ignore[misc]
             for arm in config.arms
         }
-    reports = {arm: _report(found, table, parts, labels) for arm, found in arms.items()}
+    reports = {arm: _report(found, table, parts, labels, top) for arm, found in arms.items()}
     summary = _summary(folder, config, table, parts, reports, weak["name"], student)
     write_results(folder, table, parts, labels, reports, {arm: one["rows"] for arm, one in arms.items()}, summary)
     return W2sResult(folder.root, summary, reports)
@@ -163,7 +163,7 @@ def _ceiling(table: Table, parts: Parts, features: FloatArray, config: W2sConfig
 def _arm(
     arm: str, table: Table, parts: Parts, features: FloatArray, labels: FloatArray, top: FloatArray, config: W2sConfig
 ) -> tuple[Arrays, dict[str, Any]]:
-    """Probabilities of student and ceiling on the test [M, K], by epoch [E, M, K], and the student's on all rows."""
+    """The student's probabilities on the test [M, K], by epoch [E, M, K], and on all rows."""
     report = taught(
         _items(table, features, parts.pool, truth=False),
         labels[parts.pool],
@@ -175,18 +175,17 @@ def _arm(
         settings=WeakToStrongSettings(labels="hard" if arm == "hard" else "soft", seed=config.seed),
     )
     rows = report.learner.predict_proba(features)
-    arrays = {"student": report.student, "ceiling": report.ceiling, "by_epoch": np.stack(report.by_epoch), "rows": rows}
-    return arrays, {}
+    return {"student": report.student, "by_epoch": np.stack(report.by_epoch), "rows": rows}, {}
 
 
-def _report(found: Arrays, table: Table, parts: Parts, labels: FloatArray) -> WeakToStrongReport:
+def _report(found: Arrays, table: Table, parts: Parts, labels: FloatArray, ceiling: FloatArray) -> WeakToStrongReport:
     pool_truth = table.truth[parts.pool]
     return WeakToStrongReport(
         ids=tuple(table.ids[i] for i in parts.test),
         truth=table.truth[parts.test],
         weak=labels[parts.test],
         student=found["student"],
-        ceiling=found["ceiling"],
+        ceiling=ceiling,
         pool_ids=tuple(table.ids[i] for i in parts.pool),
         pool_labels=labels[parts.pool],
         pool_truth=pool_truth if (pool_truth >= 0).all() else None,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
+from tutelage.io.documents import finite
 from tutelage.measure.results.table import MetricFacts, TaskResults
 from tutelage.stats import estimate
 from tutelage.stats.intervals import within_shares
@@ -62,11 +62,7 @@ def _quantiles(scores: Scores) -> dict[str, Any]:
     if len(np.unique(values)) < LEAST_VALUES:
         return {}
     clusters = None if scores.clusters is None else [scores.clusters[i] for i in np.flatnonzero(there)]
-    return {f"{p:g}": _finite(asdict(quantile_interval(values, p, clusters))) for p in QUANTILES}
-
-
-def _finite(told: dict[str, Any]) -> dict[str, Any]:
-    return {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in told.items()}
+    return {f"{p:g}": finite(asdict(quantile_interval(values, p, clusters))) for p in QUANTILES}
 
 
 def _estimated(
@@ -83,4 +79,6 @@ def _estimated(
         higher_is_better=scores.higher_is_better,
     )
     found = estimate(some)
-    return _finite(asdict(within_shares(found, some.values) if facts.unit.startswith("share") else found))
+    found = within_shares(found, some.values) if facts.unit.startswith("share") else found
+    told: dict[str, Any] = finite(asdict(found))
+    return told

@@ -1,6 +1,5 @@
 """Agents with tools: records read strictly, tools against independent oracles, pairs judged in both orders."""
 
-import ast
 import doctest
 import json
 import random
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from page_examples import run_page
 from scripted_engines import ScriptedEngine
 from tutelage.errors import DataError
 from tutelage.measure.tooluse import (
@@ -345,13 +345,7 @@ def test_bad_calls_are_refused():
 def test_the_examples_of_the_docs_page_say_what_they_give(monkeypatch):
     monkeypatch.chdir(Path(__file__).parents[3])
     page = Path("docs/tool-trajectories.md").read_text("utf-8")
-    names, shown_values = {}, []
-    for code in re.findall(r"```python\n(.*?)```", page, re.S):
-        for node in ast.parse(code).body:
-            if isinstance(node, ast.Expr):
-                shown_values.append(eval(compile(ast.Expression(node.value), "docs", "eval"), names))
-            else:
-                exec(compile(ast.Module([node], []), "docs", "exec"), names)
+    shown_values, names = run_page("tool-trajectories.md")
     assert [str(one) for one in shown_values[:3]] == ["CORRECT", "BAD FORMATTING", "INCORRECT"]
     assert [str(one) for one in shown_values[3:5]] == ["CORRECT", "INCORRECT"]
     assert shown_values[5] == ("[26.1]", (1, 0, 1))
